@@ -1,0 +1,316 @@
+"""What users write under `spec` of a CacheCluster. Only fields that work: a field comes with what implements it.
+
+Read by plan/, objects/ and act/; `crd.py` makes the schema, `reference.py` the page of fields. The API server checks by schema and CEL,
+these models check again what they read, because an object may have been stored under an older schema.
+"""
+
+from enum import StrEnum
+from typing import Annotated, Any, Final, Self
+
+from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema, model_validator
+
+from scrubjay_operator.api import quantity
+from scrubjay_operator.api.kubernetes import Affinity, Toleration
+from scrubjay_operator.api.model import Quantity, Written, rule, rules
+
+MAX_SHARDS: Final = 250
+MAX_REPLICAS: Final = 5
+LEAST_MEMORY: Final = "64Mi"  # the engine alone needs about 48 MiB (objects/memory.py)
+
+NEEDS_CLUSTER_MODE: Final = (
+    "shards above 1 need cluster mode (clusterMode: true), which this version of Scrubjay does not have yet:"
+    " leave shards at 1; for more readers set replicasPerShard"
+)
+
+LabelKey = Annotated[str, StringConstraints(max_length=317)]
+SecretName = Annotated[str, StringConstraints(min_length=1, max_length=253)]
+
+
+class Protocol(StrEnum):
+    """Which protocol clients speak."""
+
+    REDIS = "redis"
+
+
+class EvictionPolicy(StrEnum):
+    """Redis' maxmemory-policy."""
+
+    NOEVICTION = "noeviction"
+    ALLKEYS_LRU = "allkeys-lru"
+    ALLKEYS_LFU = "allkeys-lfu"
+    ALLKEYS_RANDOM = "allkeys-random"
+    VOLATILE_LRU = "volatile-lru"
+    VOLATILE_LFU = "volatile-lfu"
+    VOLATILE_RANDOM = "volatile-random"
+    VOLATILE_TTL = "volatile-ttl"
+
+
+class Spread(StrEnum):
+    """How hard the scheduler tries to keep the pods of a shard apart."""
+
+    REQUIRED = "Required"
+    PREFERRED = "Preferred"
+    DISABLED = "Disabled"
+
+
+class DefaultUser(StrEnum):
+    """Who may come in without naming a user."""
+
+    OPEN = "Open"
+    PASSWORD = "Password"
+
+
+class ServiceType(StrEnum):
+    """How the Services are reached."""
+
+    CLUSTER_IP = "ClusterIP"
+    NODE_PORT = "NodePort"
+    LOAD_BALANCER = "LoadBalancer"
+
+
+class PullPolicy(StrEnum):
+    """As imagePullPolicy of a container."""
+
+    ALWAYS = "Always"
+    IF_NOT_PRESENT = "IfNotPresent"
+    NEVER = "Never"
+
+
+class ResourceAmounts(Written):
+    """Amounts of what a node has."""
+
+    cpu: Quantity | None = Field(
+        default=None,
+        description="Cores, such as 500m or 2. The engine uses one core; more helps background work little.",
+    )
+    memory: Quantity | None = Field(default=None, description="Bytes, such as 512Mi or 4Gi.")
+    ephemeral_storage: Quantity | None = Field(
+        default=None, alias="ephemeral-storage", description="Bytes of node-local disk, such as 1Gi."
+    )
+
+
+def _at_most_limit(field: str) -> dict[str, Any]:
+    both = f"has(self.requests) && has(self.requests.{field}) && has(self.limits) && has(self.limits.{field})"
+    valid = f"isQuantity(string(self.requests.{field})) && isQuantity(string(self.limits.{field}))"
+    compare = f"quantity(string(self.requests.{field})).compareTo(quantity(string(self.limits.{field}))) <= 0"
+    return rule(f"!({both} && {valid}) || {compare}", f"requests.{field} must not be above limits.{field}")
+
+
+class Resources(Written):
+    """What each pod of the cache gets."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            rule(
+                "has(self.limits) && has(self.limits.memory)",
+                "limits.memory is needed: maxmemory is derived from it, and a cache without a limit grows until its node is full",
+            ),
+            rule(
+                "!(has(self.limits) && has(self.limits.memory) && isQuantity(string(self.limits.memory)))"
+                f" || quantity(string(self.limits.memory)).compareTo(quantity('{LEAST_MEMORY}')) >= 0",
+                f"limits.memory must be at least {LEAST_MEMORY}: the engine itself needs that much",
+            ),
+            _at_most_limit("cpu"),
+            _at_most_limit("memory"),
+        )
+    )
+
+    requests: ResourceAmounts | None = Field(
+        default=None, description="What the scheduler sets aside; what is left out equals the limit."
+    )
+    limits: ResourceAmounts | None = Field(
+        default=None, description="What a pod may use at most. limits.memory is needed: maxmemory is derived from it."
+    )
+
+    @model_validator(mode="after")
+    def _limited(self) -> Self:
+        if self.limits is None or self.limits.memory is None:
+            raise ValueError("limits.memory is needed: maxmemory is derived from it")
+        if quantity.parse(self.limits.memory) < quantity.parse(LEAST_MEMORY):
+            raise ValueError(f"limits.memory must be at least {LEAST_MEMORY}: the engine itself needs that much")
+        return self
+
+    @property
+    def memory_bytes(self) -> int:
+        """The memory limit of a pod, in bytes."""
+        assert self.limits is not None and self.limits.memory is not None  # _limited
+        return quantity.to_bytes(self.limits.memory)
+
+
+class Memory(Written):
+    """How much of the memory limit holds data, and what happens when that is full."""
+
+    reserved_percent: int = Field(
+        default=10,
+        ge=0,
+        le=80,
+        description="Share of limits.memory kept free for the engine itself, buffers and copies (at least 48Mi); the rest is maxmemory.",
+    )
+    eviction_policy: EvictionPolicy = Field(
+        default=EvictionPolicy.VOLATILE_LRU,
+        description="What goes when maxmemory is reached, as Redis' maxmemory-policy.",
+    )
+
+
+class Placement(Written):
+    """Where pods run."""
+
+    zone_spread: Spread = Field(
+        default=Spread.PREFERRED,
+        description="Keep the pods of a shard in different zones and on different nodes. Required: rather leave a pod pending.",
+    )
+    node_selector: dict[LabelKey, str] = Field(
+        default={}, description="Labels a node must have.", json_schema_extra={"maxProperties": 64}
+    )
+    tolerations: list[Toleration] = Field(default=[], description="Taints that are tolerated.", max_length=64)
+    affinity: Affinity | None = Field(default=None, description="Affinity rules, as in a pod's spec.")
+    priority_class_name: str | None = Field(
+        default=None,
+        max_length=253,
+        description="PriorityClass of the pods. A cache that others wait for deserves one.",
+    )
+
+
+class SecretKey(Written):
+    """One key of a Secret in the same namespace."""
+
+    name: SecretName = Field(description="Name of the Secret.")
+    key: SecretName = Field(default="password", description="Key in the Secret.")
+
+
+class Access(Written):
+    """Who may come in."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            rule(
+                "!has(self.passwordSecret) || self.defaultUser == 'Password'",
+                "passwordSecret is only used with defaultUser: Password",
+            )
+        )
+    )
+
+    default_user: DefaultUser = Field(
+        default=DefaultUser.OPEN,
+        description="Open: whoever reaches the port is let in. Password: clients give the password of passwordSecret, or of the"
+        " generated Secret NAME-auth.",
+    )
+    password_secret: SecretKey | None = Field(
+        default=None,
+        description="Where the password is, with defaultUser: Password. Left out: one is generated into NAME-auth.",
+    )
+
+    @model_validator(mode="after")
+    def _password_used(self) -> Self:
+        if self.password_secret is not None and self.default_user is not DefaultUser.PASSWORD:
+            raise ValueError("passwordSecret is only used with defaultUser: Password")
+        return self
+
+
+class Service(Written):
+    """How the Services NAME and NAME-reader look."""
+
+    type: ServiceType = Field(default=ServiceType.CLUSTER_IP, description="Type of both Services.")
+    annotations: dict[str, str] = Field(
+        default={},
+        description="Annotations on both Services, as for a cloud's load balancer.",
+        json_schema_extra={"maxProperties": 64},
+    )
+
+
+class Metrics(Written):
+    """How the metrics are found."""
+
+    service_monitor: bool = Field(
+        default=False, description="Make a ServiceMonitor for the Prometheus operator, where its CRD is installed."
+    )
+
+
+class LocalReference(Written):
+    """The name of an object in the same namespace."""
+
+    name: SecretName = Field(description="Its name.")
+
+
+def _parameter_text(value: object) -> object:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value) if isinstance(value, int) else value
+
+
+ParameterValue = Annotated[
+    str,
+    BeforeValidator(_parameter_text),
+    WithJsonSchema({"x-kubernetes-int-or-string": True, "maxLength": 1024}),
+]
+
+DEFAULT_RESOURCES: Final = Resources(
+    requests=ResourceAmounts(cpu="100m", memory="256Mi"), limits=ResourceAmounts(memory="256Mi")
+)
+
+
+class CacheClusterSpec(Written):
+    """The cache that is wanted."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            rule(
+                "self.shards == 1",
+                NEEDS_CLUSTER_MODE,
+                fieldPath=".shards",
+            )
+        )
+    )
+
+    protocol: Protocol = Field(default=Protocol.REDIS, description="Which protocol clients speak.")
+    shards: int = Field(
+        default=1,
+        ge=1,
+        le=MAX_SHARDS,
+        description="How many parts the keys are spread over, each with a primary of its own. More than one needs cluster mode,"
+        " which is yet to come. This is the number that the scale subresource shows and sets.",
+    )
+    replicas_per_shard: int = Field(
+        default=1,
+        ge=0,
+        le=MAX_REPLICAS,
+        description="Copies of each shard beside its primary; 0 means that a lost pod loses the data.",
+    )
+    image: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=512,
+        description="Image of the engine; left out, the one that the operator was released with.",
+    )
+    image_pull_policy: PullPolicy | None = Field(default=None, description="As in a container's spec.")
+    image_pull_secrets: list[LocalReference] = Field(
+        default=[], max_length=16, description="Secrets to pull the image with."
+    )
+    resources: Resources = Field(default=DEFAULT_RESOURCES, description="What each pod gets.")
+    memory: Memory = Field(default=Memory(), description="Use of the memory.")
+    parameters: dict[str, ParameterValue] = Field(
+        default={},
+        description="Options of the engine by their redis.conf names. Changed live where the option is live, else pod by pod. What the"
+        " operator sets itself (ports, maxmemory, replication) is refused.",
+        json_schema_extra={"maxProperties": 128},
+    )
+    placement: Placement = Field(default=Placement(), description="Where the pods run.")
+    access: Access = Field(default=Access(), description="Who may come in.")
+    service: Service = Field(default=Service(), description="How clients reach it.")
+    metrics: Metrics = Field(default=Metrics(), description="How it is monitored.")
+
+    @model_validator(mode="after")
+    def _one_shard(self) -> Self:
+        if self.shards != 1:
+            raise ValueError(NEEDS_CLUSTER_MODE)
+        return self
+
+    @property
+    def pods_per_shard(self) -> int:
+        """The primary and its replicas."""
+        return 1 + self.replicas_per_shard
+
+    @property
+    def pods(self) -> int:
+        """All data pods."""
+        return self.shards * self.pods_per_shard

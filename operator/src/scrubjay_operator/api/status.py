@@ -1,0 +1,129 @@
+"""What the operator reports under `status` of a CacheCluster.
+
+Written by act/, read by people, by `kubectl wait` and by the next reconcile, which resumes what `operation` says was going on.
+Nothing here changes while nothing happens: offsets and key counts are metrics (`/metrics`), or an idle cluster would be written for ever.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field, PlainSerializer
+
+from scrubjay_operator.api.model import Reported, rules
+
+
+def _rfc3339(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+Time = Annotated[datetime, PlainSerializer(_rfc3339, return_type=str)]
+
+
+class ConditionType(StrEnum):
+    """The conditions. Ready and Stalled are those that kstatus (Argo CD, Flux, `kubectl wait`) understands."""
+
+    READY = "Ready"  # everything is as the spec wants it
+    AVAILABLE = "Available"  # clients can read and write every shard
+    PROGRESSING = "Progressing"  # the operator is bringing the cluster nearer to the spec
+    DEGRADED = "Degraded"  # less redundancy than wanted, or a part does not work
+    STALLED = "Stalled"  # it will not get further without a change by a person; the message says which
+
+
+class Phase(StrEnum):
+    """The state in one word, for `kubectl get`; programs read the conditions."""
+
+    CREATING = "Creating"
+    READY = "Ready"
+    UPDATING = "Updating"
+    DEGRADED = "Degraded"
+    STALLED = "Stalled"
+    DELETING = "Deleting"
+
+
+class Condition(Reported):
+    """As metav1.Condition."""
+
+    type: str = Field(max_length=316, description="Ready, Available, Progressing, Degraded or Stalled.")
+    status: Literal["True", "False", "Unknown"] = Field(description="Whether it holds.")
+    reason: str = Field(max_length=1024, description="Why, in one CamelCase word.")
+    message: str = Field(max_length=32768, description="Why, in a sentence.")
+    last_transition_time: Time = Field(description="When the status last changed.")
+    observed_generation: int | None = Field(default=None, description="The generation of the spec it was judged by.")
+
+
+class Endpoints(Reported):
+    """Where clients connect to."""
+
+    primary: str = Field(description="host:port for reading and writing.")
+    reader: str = Field(description="host:port for reading: replicas, or the primary while none is ready.")
+
+
+class Node(Reported):
+    """One pod of a shard."""
+
+    pod: str = Field(description="Name of the pod.")
+    role: str | None = Field(default=None, description="primary or replica, once it has been given one.")
+    ready: bool = Field(description="Whether it serves.")
+    node: str | None = Field(default=None, description="The Kubernetes node it runs on.")
+    zone: str | None = Field(default=None, description="The zone of that node.")
+
+
+class Shard(Reported):
+    """One shard: who is its primary, in which epoch."""
+
+    name: str = Field(description="Name of its StatefulSet.")
+    epoch: int = Field(default=0, description="Raised by one with every change of primary; a node obeys no older one.")
+    primary: str | None = Field(default=None, description="Name of the primary's pod.")
+    primary_uid: str | None = Field(
+        default=None, description="UID of that pod: a new pod of the same name is not the primary."
+    )
+    nodes: list[Node] = Field(
+        default=[],
+        description="All its pods.",
+        json_schema_extra=rules(**{"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["pod"]}),
+    )
+
+
+class OperationKind(StrEnum):
+    """What takes long."""
+
+    CREATING = "Creating"
+    SCALING = "Scaling"
+    ROLLING_CHANGE = "RollingChange"
+
+
+class Operation(Reported):
+    """What is going on, and how far it is; kept here so that a restarted operator goes on with it."""
+
+    kind: OperationKind = Field(description="What is being done.")
+    step: str = Field(description="The step it is at.")
+    message: str = Field(default="", description="The step in a sentence.")
+    started_at: Time = Field(description="Since when.")
+
+
+class CacheClusterStatus(Reported):
+    """The cache as it is."""
+
+    observed_generation: int | None = Field(
+        default=None, description="The generation of the spec that this status is about."
+    )
+    phase: Phase | None = Field(default=None, description="The state in one word.")
+    ready: str | None = Field(default=None, description="Ready pods of wanted pods, as 2/2.")
+    version: str | None = Field(
+        default=None, description="Version of the engine, as its nodes say; the oldest while they differ."
+    )
+    endpoints: Endpoints | None = Field(default=None, description="Where clients connect to.")
+    shard_count: int | None = Field(default=None, description="Shards that exist, for the scale subresource.")
+    selector: str | None = Field(default=None, description="Label selector of the pods, for the scale subresource.")
+    shards: list[Shard] = Field(
+        default=[],
+        description="Each shard.",
+        json_schema_extra=rules(**{"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]}),
+    )
+    operation: Operation | None = Field(default=None, description="What is going on; absent when nothing is.")
+    conditions: list[Condition] = Field(
+        default=[],
+        description="Ready, Available, Progressing, Degraded, Stalled.",
+        json_schema_extra=rules(**{"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]}),
+    )
