@@ -78,6 +78,13 @@ class Shard(Reported):
     primary_uid: str | None = Field(
         default=None, description="UID of that pod: a new pod of the same name is not the primary."
     )
+    primary_boot: str | None = Field(
+        default=None, description="The run of its process that was promoted: a restarted one is not the primary."
+    )
+    pending: int | None = Field(
+        default=None, description="The epoch of a hand-over under way: the primary has been asked to step down for it."
+    )
+    successor: str | None = Field(default=None, description="UID of the pod that takes over in the pending epoch.")
     nodes: list[Node] = Field(
         default=[],
         description="All its pods.",
@@ -91,6 +98,8 @@ class OperationKind(StrEnum):
     CREATING = "Creating"
     SCALING = "Scaling"
     ROLLING_CHANGE = "RollingChange"
+    HANDING_OVER = "HandingOver"
+    PROMOTING = "Promoting"
 
 
 class Operation(Reported):
@@ -100,6 +109,24 @@ class Operation(Reported):
     step: str = Field(description="The step it is at.")
     message: str = Field(default="", description="The step in a sentence.")
     started_at: Time = Field(description="Since when.")
+
+
+class Failover(Reported):
+    """The last change of primary that nobody had asked for."""
+
+    shard: str = Field(description="The shard.")
+    epoch: int = Field(description="The epoch that began with it.")
+    old_primary: str = Field(description="Pod that was lost.")
+    new_primary: str = Field(description="Pod that was promoted.")
+    at: Time = Field(description="When it was promoted.")
+    reason: str = Field(description="Why, and what is known about data, in a sentence.")
+
+
+class HistoryEntry(Reported):
+    """Something that happened."""
+
+    time: Time = Field(description="When.")
+    text: str = Field(max_length=1024, description="What, in a sentence.")
 
 
 class CacheClusterStatus(Reported):
@@ -122,6 +149,10 @@ class CacheClusterStatus(Reported):
         json_schema_extra=rules(**{"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]}),
     )
     operation: Operation | None = Field(default=None, description="What is going on; absent when nothing is.")
+    last_failover: Failover | None = Field(default=None, description="The last unplanned change of primary.")
+    history: list[HistoryEntry] = Field(
+        default=[], max_length=20, description="The last 20 things that happened, oldest first."
+    )
     conditions: list[Condition] = Field(
         default=[],
         description="Ready, Available, Progressing, Degraded, Stalled.",

@@ -1,0 +1,211 @@
+"""Every engine the operator talks to: connections kept open, a probe about each second, the last answer kept for the next reconcile.
+
+The reconcile says which pods exist (`follow_pods`); a changed answer, a lost connection or a silence wakes the cluster's reconcile. Probes of hundreds of pods are
+spread over the second and cost one timer, not one task each.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from scrubjay_operator.act import metrics
+from scrubjay_operator.act.link import EngineLink, EngineRefusal, EngineSilence
+from scrubjay_operator.observe.engine import EngineReport, EngineState, MalformedAnswer, parse_state
+from scrubjay_operator.observe.snapshot import Key
+
+log = logging.getLogger(__name__)
+
+PROBE_S = 1.0
+SLOTS = 10
+CONNECT_TIMEOUT_S = 1.5
+ORDER_TIMEOUT_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where an engine's admin port is."""
+
+    host: str
+    port: int
+
+
+@dataclass(slots=True, eq=False)
+class _Engine:
+    key: Key
+    uid: str
+    address: Address
+    slot: int
+    link: EngineLink | None = None
+    connecting: asyncio.Task[None] | None = None
+    asked_at: float | None = None
+    report: EngineReport = field(default_factory=EngineReport)
+    closed: bool = False
+
+
+class Engines:
+    """The engines of all clusters, by pod uid. `wake` is called with the cluster's key when something worth a reconcile was learnt."""
+
+    def __init__(
+        self, wake: Callable[[Key], None], *, probe_every: float = PROBE_S, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._wake = wake
+        self._every = probe_every
+        self._clock = clock
+        self._engines: dict[str, _Engine] = {}
+        self._by_key: dict[Key, frozenset[str]] = {}
+        self._slots: list[set[_Engine]] = [set() for _ in range(SLOTS)]
+
+    def follow_pods(self, key: Key, pods: Mapping[str, Address]) -> None:
+        """From now on talk to exactly these pods (uid -> address) of this cluster."""
+        for uid in self._by_key.get(key, frozenset()) - pods.keys():
+            self._drop(uid)
+        for uid, address in pods.items():
+            known = self._engines.get(uid)
+            if known is not None and known.address == address:
+                continue
+            if known is not None:
+                self._drop(uid)
+            self._add(key, uid, address)
+        if pods:
+            self._by_key[key] = frozenset(pods)
+        else:
+            self._by_key.pop(key, None)
+
+    def reports(self, uids: Iterable[str]) -> dict[str, EngineReport]:
+        """What is known now of these engines; one that was never heard of has an empty report."""
+        return {uid: self._engines[uid].report if uid in self._engines else EngineReport() for uid in uids}
+
+    async def order(self, uid: str, op: str, fields: Mapping[str, Any]) -> EngineState:
+        """Ask one engine for something and return its new state. Raises EngineRefusal or EngineSilence."""
+        engine = self._engines.get(uid)
+        if engine is None or engine.link is None:
+            raise EngineSilence("there is no connection to the engine's admin port")
+        answer = await engine.link.ask(op, fields, ORDER_TIMEOUT_S)
+        try:
+            state = parse_state(answer)
+        except MalformedAnswer as error:
+            raise EngineRefusal("BAD", str(error)) from error
+        self._update(engine, state)
+        return state
+
+    def configured(self, uid: str, digest: str) -> None:
+        """Remember that this process has been given the parameters of this digest."""
+        if uid in self._engines:
+            engine = self._engines[uid]
+            engine.report = replace(engine.report, configured=digest)
+
+    async def run(self) -> None:
+        """Probe for ever, a tenth of the engines each tenth of the period."""
+        slot = 0
+        try:
+            while True:
+                await asyncio.sleep(self._every / SLOTS)
+                slot = (slot + 1) % SLOTS
+                for engine in tuple(self._slots[slot]):
+                    self._probe(engine)
+        finally:
+            for uid in tuple(self._engines):
+                self._drop(uid)
+            self._by_key.clear()
+
+    def _add(self, key: Key, uid: str, address: Address) -> None:
+        slot = min(range(SLOTS), key=lambda number: len(self._slots[number]))
+        engine = _Engine(key, uid, address, slot)
+        self._engines[uid] = engine
+        self._slots[slot].add(engine)
+        self._connect(engine)
+
+    def _drop(self, uid: str) -> None:
+        engine = self._engines.pop(uid, None)
+        if engine is None:
+            return
+        engine.closed = True
+        self._slots[engine.slot].discard(engine)
+        if engine.connecting is not None:
+            engine.connecting.cancel()
+        if engine.link is not None:
+            engine.link.close()
+
+    def _probe(self, engine: _Engine) -> None:
+        now = self._clock()
+        if engine.link is None:
+            if engine.connecting is None:
+                self._connect(engine)
+            return
+        if engine.asked_at is not None:
+            if now - engine.asked_at >= self._every:
+                self._fail(engine, f"no answer to a probe for {now - engine.asked_at:.1f} s")
+            return
+        engine.asked_at = now
+        engine.link.send("probe", {})
+
+    def _connect(self, engine: _Engine) -> None:
+        engine.connecting = asyncio.get_running_loop().create_task(self._open(engine))
+
+    async def _open(self, engine: _Engine) -> None:
+        loop = asyncio.get_running_loop()
+        link = EngineLink(lambda answer: self._heard(engine, answer), lambda reason: self._lost(engine, link, reason))
+        try:
+            async with asyncio.timeout(CONNECT_TIMEOUT_S):
+                await loop.create_connection(lambda: link, engine.address.host, engine.address.port)
+        except ConnectionRefusedError:
+            self._fail(engine, "nothing listens on its admin port", refused=True)
+        except (OSError, TimeoutError) as error:
+            self._fail(engine, f"its admin port cannot be reached: {error or 'no answer'}")
+        else:
+            self._opened(engine, link)
+        finally:
+            engine.connecting = None
+
+    def _opened(self, engine: _Engine, link: EngineLink) -> None:
+        if engine.closed or not link.connected:
+            link.close()
+            self._fail(engine, "the engine closed the connection at once")
+            return
+        engine.link = link
+        engine.asked_at = self._clock()
+        link.send("probe", {})
+
+    def _heard(self, engine: _Engine, answer: Mapping[str, Any]) -> None:
+        engine.asked_at = None
+        if engine.closed or not answer.get("ok"):
+            return
+        try:
+            state = parse_state(answer)
+        except MalformedAnswer as error:
+            self._fail(engine, str(error))
+            return
+        metrics.PROBES.labels("answered").inc()
+        self._update(engine, state)
+
+    def _update(self, engine: _Engine, state: EngineState) -> None:
+        before = engine.report
+        restarted = before.state is None or before.state.boot != state.boot
+        configured = "" if restarted else before.configured
+        engine.report = EngineReport(state=state, heard_at=self._clock(), configured=configured)
+        if before.state is None or before.failing_since is not None or before.state.matters() != state.matters():
+            self._wake(engine.key)
+
+    def _lost(self, engine: _Engine, link: EngineLink, reason: str) -> None:
+        if engine.closed or engine.link is not link:
+            return
+        engine.link = None
+        self._fail(engine, reason)
+        self._connect(engine)
+
+    def _fail(self, engine: _Engine, reason: str, *, refused: bool = False) -> None:
+        """The engine is silent from now on, until it answers. The connection, if there is one, is given up."""
+        metrics.PROBES.labels("failed").inc()
+        before = engine.report
+        since = before.failing_since if before.failing_since is not None else self._clock()
+        engine.report = replace(before, failing_since=since, failure=reason, refused=refused)
+        engine.asked_at = None
+        if engine.link is not None:
+            link, engine.link = engine.link, None
+            link.close()
+        if before.failing_since is None or before.refused != refused:
+            log.info("engine %s of %s is silent: %s", engine.uid, "/".join(engine.key), reason)
+            self._wake(engine.key)
