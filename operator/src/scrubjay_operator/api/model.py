@@ -14,20 +14,22 @@ from scrubjay_operator.api import quantity
 VALIDATIONS: Final = "x-kubernetes-validations"
 
 
-class Written(BaseModel):
+class _Model(BaseModel):
+    def to_json(self) -> dict[str, Any]:
+        """As it is written to the API server: Kubernetes' spelling, what was left out left out."""
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+class Written(_Model):
     """Something users write: unknown fields are refused, and nobody changes it after it was read."""
 
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True)
 
 
-class Reported(BaseModel):
+class Reported(_Model):
     """Something the operator writes: fields that another version of it wrote are dropped, not refused."""
 
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="ignore", frozen=True)
-
-    def to_json(self) -> dict[str, Any]:
-        """As it is written to the API server: Kubernetes' spelling, unknown values left out."""
-        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
 def rule(expression: str, message: str, **more: Any) -> dict[str, Any]:

@@ -33,6 +33,8 @@ LABEL_ROLE: Final = (
     f"{GROUP}/role"  # ROLE_PRIMARY or ROLE_REPLICA: on pods, set by the operator only; Services select on it
 )
 
+LABEL_SERVICE: Final = f"{GROUP}/service"  # primary, reader or nodes: tells the Services of a cluster apart
+
 APP_NAME: Final = "scrubjay"
 COMPONENT_CACHE: Final = "cache"
 ROLE_PRIMARY: Final = "primary"
@@ -127,7 +129,7 @@ def config_map(cluster: str) -> str:
 
 
 def auth_secret(cluster: str) -> str:
-    """`C-auth`: the password of the default user, ours or copied from the user's Secret."""
+    """`C-auth`: the password of the default user, ours or copied from the user's Secret; without one while open."""
     return cluster + SUFFIX_AUTH
 
 
