@@ -49,8 +49,9 @@ PRINTER_COLUMNS: Final[tuple[dict[str, Any], ...]] = (
     },
 )
 
-# The scale subresource sets `shards`, now and when there is cluster mode: an autoscaler that once pointed at another number could
-# not be moved. Until then `kubectl scale --replicas=3` is refused in words; replicas are changed by replicasPerShard.
+# The scale subresource sets `shards`, now and when there is cluster mode: an autoscaler that once pointed at another
+# number could not be moved. Until then `kubectl scale --replicas=3` is refused in words; replicas are changed by
+# replicasPerShard.
 SCALE: Final = {
     "specReplicasPath": ".spec.shards",
     "statusReplicasPath": ".status.shardCount",
@@ -60,7 +61,7 @@ CATEGORIES: Final = ("all", "scrubjay")
 
 
 class InvalidCacheCluster(ValueError):
-    """An object that the models do not take, as one stored under another version's schema. The text is for a condition."""
+    """An object that the models do not take, as one of another version's schema. The text is for a condition."""
 
 
 class Metadata(BaseModel):

@@ -1,4 +1,4 @@
-"""Conditions as Kubernetes wants them kept: one of each type, in a stable order, `lastTransitionTime` moving only with the status."""
+"""Conditions as Kubernetes wants them kept: one of each type, in a stable order, each with the time it last changed."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -32,7 +32,7 @@ def condition(
 
 
 def merge(before: Sequence[Condition], judged: Iterable[Condition]) -> list[Condition]:
-    """The new list: what was judged now, with the old transition time where the status is the same; other types are kept as they were."""
+    """What was judged now, with the old transition time where the status is the same; other types as they were."""
     known = {old.type: old for old in before}
     merged = dict(known)
     for new in judged:

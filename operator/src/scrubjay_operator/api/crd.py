@@ -22,7 +22,7 @@ NAME_RULES: Final = (
     ),
     rule(
         "self.metadata.name.matches('^[a-z][-a-z0-9]*$')",
-        "metadata.name must begin with a letter and hold only small letters, digits and '-': its Services are called after it",
+        "metadata.name must begin with a letter and hold only a-z, 0-9 and '-': its Services are called after it",
     ),
     rule(
         f"!self.metadata.name.matches('({'|'.join(names.RESERVED_SUFFIXES)})$')",

@@ -1,5 +1,6 @@
-"""Writes what is generated from the models: `python -m scrubjay_operator.api.generate [--check] [ROOT]`, run by `make generate`.
+"""Writes what is generated from the models: `python -m scrubjay_operator.api.generate [--check] [ROOT]`.
 
+Run by `make generate`.
 ROOT is the repository. `--check` writes nothing, names the files that are not what they would become, and exits 1.
 """
 

@@ -1,6 +1,7 @@
-"""The parts of Kubernetes' own types that users write into a CacheCluster, spelled out so that a typing mistake in them is refused.
+"""The parts of Kubernetes' own types that users write into a CacheCluster.
 
-They follow core/v1 of Kubernetes 1.34 and are handed on to the pod template as they are.
+Spelled out, so that a typing mistake in them is refused. They follow core/v1 of Kubernetes 1.34 and are handed on to
+the pod template as they are.
 """
 
 from typing import Annotated, Literal

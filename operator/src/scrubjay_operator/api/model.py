@@ -1,6 +1,7 @@
 """What all API models share: strictness, spelling, and how CEL rules are attached to them.
 
-Used by `spec.py`, `status.py`, `kubernetes.py` and `cachecluster.py`; `schema.py` turns the models into an OpenAPI schema.
+Used by `spec.py`, `status.py`, `kubernetes.py` and `cachecluster.py`; `schema.py` turns the models into an OpenAPI
+schema.
 """
 
 from collections.abc import Callable
@@ -70,6 +71,7 @@ Quantity = Annotated[
                 rule(
                     "isQuantity(string(self)) && quantity(string(self)).compareTo(quantity('0')) >= 0",
                     "must be a quantity such as 500m, 2, 512Mi or 1.5Gi",
+                    messageExpression="'\"' + string(self) + '\" is not a quantity: write it like 500m, 2, 512Mi or 1.5Gi'",
                 )
             ],
         }

@@ -46,10 +46,10 @@ ANNOTATION_CONFIG_HASH: Final = (
 )
 
 # -- Finalizers --------------------------------------------------------------------------------------------------------
-# None. Children carry ownerReferences, so deletion needs no help from us, and a namespace or the CRD can always be removed,
-# also while the operator is away.
+# None. Children carry ownerReferences, so deletion needs no help from us, and a namespace or the CRD can always be
+# removed, also while the operator is away.
 
-# -- Ports of a data pod (docs/architecture/admin-protocol.md) -----------------------------------------------------------
+# -- Ports of a data pod (docs/architecture/admin-protocol.md) ---------------------------------------------------------
 PORT_CLIENT: Final = 6379  # Redis protocol
 PORT_ADMIN: Final = 7379  # the operator's own line-of-JSON protocol
 PORT_HTTP: Final = 9121  # /metrics, /healthz, /readyz
@@ -61,7 +61,7 @@ PATH_METRICS: Final = "/metrics"
 PATH_LIVE: Final = "/healthz"
 PATH_READY: Final = "/readyz"
 
-# -- Inside a data pod ---------------------------------------------------------------------------------------------------
+# -- Inside a data pod -------------------------------------------------------------------------------------------------
 CONTAINER: Final = "engine"
 USER_ID: Final = 65532  # the images' non-root user and group
 CONFIG_DIRECTORY: Final = "/etc/scrubjay"  # the ConfigMap is mounted here
@@ -77,7 +77,7 @@ VOLUME_AUTH: Final = "auth"
 VOLUME_DATA: Final = "data"
 VOLUME_TMP: Final = "tmp"
 
-# -- Names of the children of a CacheCluster C -----------------------------------------------------------------------------
+# -- Names of the children of a CacheCluster C -------------------------------------------------------------------------
 SUFFIX_READER: Final = "-reader"
 SUFFIX_NODES: Final = "-nodes"
 SUFFIX_CONFIG: Final = "-config"

@@ -1,7 +1,8 @@
 """Which options users may put under `spec.parameters`, and what is wrong with those they did.
 
-The table is `parameters.json`, written by `make generate` from the engine's own options: the operator does not import the engine. Which
-of them the operator sets itself is decided here. Called by objects/ (what goes into the configuration) and act/ (conditions and Events).
+The table is `parameters.json`, written by `make generate` from the engine's own options: the operator does not import
+the engine. Which of them the operator sets itself is decided here. Called by objects/ (what goes into the
+configuration) and act/ (conditions and Events).
 """
 
 import difflib
@@ -105,7 +106,7 @@ def problems(parameters: Mapping[str, str], options: Mapping[str, Option] | None
 
 
 def accepted(parameters: Mapping[str, str], options: Mapping[str, Option] | None = None) -> dict[str, str]:
-    """The parameters without those that have problems, sorted by name: the rest of a cluster does not suffer from one typing mistake."""
+    """The parameters without those that have problems, sorted by name: one typing mistake does not stop the rest."""
     refused = {problem.name for problem in problems(parameters, options)}
     return {name: value for name, value in sorted(parameters.items()) if name not in refused}
 

@@ -1,7 +1,7 @@
 """Kubernetes quantities ("512Mi", "2", "1.5Gi", "500m") as exact numbers.
 
-The grammar is that of k8s.io/apimachinery/pkg/api/resource: a decimal number and a binary, decimal or exponent suffix. Negative
-quantities are refused: nothing that we ask for can be negative.
+The grammar is that of k8s.io/apimachinery/pkg/api/resource: a decimal number and a binary, decimal or exponent
+suffix. Negative quantities are refused: nothing that we ask for can be negative.
 """
 
 import re

@@ -2,8 +2,9 @@
 
 Used by `crd.py` and `reference.py`. What Kubernetes means by "structural":
 https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#specifying-a-structural-schema
-pydantic gives JSON Schema 2020-12; the differences are `$ref` (inlined), `anyOf` with null (an optional field is just not required),
-`additionalProperties: false` (unknown fields are found by the API server itself), titles, and defaults that say nothing.
+pydantic gives JSON Schema 2020-12; the differences are `$ref` (inlined), `anyOf` with null (an optional field is just
+not required), `additionalProperties: false` (unknown fields are found by the API server itself), titles, and defaults
+that say nothing.
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,8 @@
 """What users write under `spec` of a CacheCluster. Only fields that work: a field comes with what implements it.
 
-Read by plan/, objects/ and act/; `crd.py` makes the schema, `reference.py` the page of fields. The API server checks by schema and CEL,
-these models check again what they read, because an object may have been stored under an older schema.
+Read by plan/, objects/ and act/; `crd.py` makes the schema, `reference.py` the page of fields. The API server checks
+by schema and CEL, these models check again what they read, because an object may have been stored under an older
+schema.
 """
 
 from enum import StrEnum
@@ -18,11 +19,10 @@ MAX_REPLICAS: Final = 5
 LEAST_MEMORY: Final = "64Mi"  # the engine alone needs about 48 MiB (objects/memory.py)
 
 NEEDS_CLUSTER_MODE: Final = (
-    "shards above 1 need cluster mode (clusterMode: true), which this version of Scrubjay does not have yet:"
+    "More than one shard needs cluster mode (clusterMode: true), which this version of Scrubjay does not have yet:"
     " leave shards at 1; for more readers set replicasPerShard"
 )
 
-LabelKey = Annotated[str, StringConstraints(max_length=317)]
 SecretName = Annotated[str, StringConstraints(min_length=1, max_length=253)]
 
 
@@ -103,7 +103,8 @@ class Resources(Written):
         json_schema_extra=rules(
             rule(
                 "has(self.limits) && has(self.limits.memory)",
-                "limits.memory is needed: maxmemory is derived from it, and a cache without a limit grows until its node is full",
+                "limits.memory is needed: maxmemory is derived from it,"
+                " and a cache without a limit grows until its node is full",
             ),
             rule(
                 "!(has(self.limits) && has(self.limits.memory) && isQuantity(string(self.limits.memory)))"
@@ -144,7 +145,8 @@ class Memory(Written):
         default=10,
         ge=0,
         le=80,
-        description="Share of limits.memory kept free for the engine itself, buffers and copies (at least 48Mi); the rest is maxmemory.",
+        description="Share of limits.memory kept free for the engine itself, buffers and copies (at least 48Mi);"
+        " the rest is maxmemory.",
     )
     eviction_policy: EvictionPolicy = Field(
         default=EvictionPolicy.VOLATILE_LRU,
@@ -157,9 +159,10 @@ class Placement(Written):
 
     zone_spread: Spread = Field(
         default=Spread.PREFERRED,
-        description="Keep the pods of a shard in different zones and on different nodes. Required: rather leave a pod pending.",
+        description="Keep the pods of a shard in different zones and on different nodes. Required: rather leave a pod"
+        " pending. Disabled: only the nodes should differ.",
     )
-    node_selector: dict[LabelKey, str] = Field(
+    node_selector: dict[str, str] = Field(
         default={}, description="Labels a node must have.", json_schema_extra={"maxProperties": 64}
     )
     tolerations: list[Toleration] = Field(default=[], description="Taints that are tolerated.", max_length=64)
@@ -192,8 +195,8 @@ class Access(Written):
 
     default_user: DefaultUser = Field(
         default=DefaultUser.OPEN,
-        description="Open: whoever reaches the port is let in. Password: clients give the password of passwordSecret, or of the"
-        " generated Secret NAME-auth.",
+        description="Open: whoever reaches the port is let in. Password: clients give the password of passwordSecret,"
+        " or of the generated Secret NAME-auth.",
     )
     password_secret: SecretKey | None = Field(
         default=None,
@@ -252,23 +255,20 @@ DEFAULT_RESOURCES: Final = Resources(
 class CacheClusterSpec(Written):
     """The cache that is wanted."""
 
-    model_config = ConfigDict(
-        json_schema_extra=rules(
-            rule(
-                "self.shards == 1",
-                NEEDS_CLUSTER_MODE,
-                fieldPath=".shards",
-            )
-        )
-    )
-
     protocol: Protocol = Field(default=Protocol.REDIS, description="Which protocol clients speak.")
     shards: int = Field(
         default=1,
         ge=1,
         le=MAX_SHARDS,
-        description="How many parts the keys are spread over, each with a primary of its own. More than one needs cluster mode,"
-        " which is yet to come. This is the number that the scale subresource shows and sets.",
+        description="How many parts the keys are spread over, each with a primary of its own. More than one needs"
+        " cluster mode, which is yet to come. This is the number that the scale subresource shows and sets.",
+        json_schema_extra=rules(
+            rule(
+                "self <= 1",
+                NEEDS_CLUSTER_MODE,
+                messageExpression=f"'shards: ' + string(self) + '. {NEEDS_CLUSTER_MODE}'",
+            )
+        ),
     )
     replicas_per_shard: int = Field(
         default=1,
@@ -290,8 +290,8 @@ class CacheClusterSpec(Written):
     memory: Memory = Field(default=Memory(), description="Use of the memory.")
     parameters: dict[str, ParameterValue] = Field(
         default={},
-        description="Options of the engine by their redis.conf names. Changed live where the option is live, else pod by pod. What the"
-        " operator sets itself (ports, maxmemory, replication) is refused.",
+        description="Options of the engine by their redis.conf names. Changed live where the option is live, else pod by"
+        " pod. What the operator sets itself (ports, maxmemory, replication) is not taken from here. Quote yes and no.",
         json_schema_extra={"maxProperties": 128},
     )
     placement: Placement = Field(default=Placement(), description="Where the pods run.")

@@ -1,7 +1,8 @@
 """What the operator reports under `status` of a CacheCluster.
 
-Written by act/, read by people, by `kubectl wait` and by the next reconcile, which resumes what `operation` says was going on.
-Nothing here changes while nothing happens: offsets and key counts are metrics (`/metrics`), or an idle cluster would be written for ever.
+Written by act/, read by people, by `kubectl wait` and by the next reconcile, which resumes what `operation` says was
+going on. Nothing here changes while nothing happens: offsets and key counts are metrics (`/metrics`), or an idle
+cluster would be written for ever.
 """
 
 from datetime import datetime

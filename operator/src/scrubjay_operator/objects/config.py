@@ -1,6 +1,7 @@
 """The engine's configuration: which options, as which text, and what of it a running engine can be told.
 
-Used by `configmap.py` (the file), `statefulset.py` (the hash) and act/ (options that are set live through the admin port).
+Used by `configmap.py` (the file), `statefulset.py` (the hash) and act/ (options that are set live through the admin
+port).
 """
 
 import hashlib
@@ -36,7 +37,8 @@ def memory_options(cluster: CacheCluster) -> dict[str, str]:
 def live_options(cluster: CacheCluster) -> dict[str, str]:
     """What a running engine must have: every live option, at its default where the spec does not name it.
 
-    So a parameter taken out of the spec goes back to its default without a restart. The password is not among them (`secret.py`).
+    So a parameter taken out of the spec goes back to its default without a restart. The password is not among them
+    (`secret.py`).
     """
     chosen = parameters.accepted(cluster.spec.parameters)
     live = {

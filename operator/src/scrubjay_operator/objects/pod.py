@@ -80,7 +80,8 @@ def _container(cluster: CacheCluster, defaults: EngineDefaults) -> Manifest:
             {"name": names.PORT_NAME_HTTP, "containerPort": names.PORT_HTTP, "protocol": "TCP"},
         ],
         "resources": spec.resources.to_json(),
-        # Loading may take long, and an overloaded engine is slow to answer but must not be killed for it: a minute of silence is a hang.
+        # Loading may take long, and an overloaded engine is slow to answer but must not be killed for it: a minute of
+        # silence is a hang.
         "startupProbe": _probe(names.PATH_LIVE, period=1, timeout=5, failures=900),
         "livenessProbe": _probe(names.PATH_LIVE, period=10, timeout=5, failures=6),
         "readinessProbe": _probe(names.PATH_READY, period=1, timeout=3, failures=3),

@@ -6,7 +6,7 @@ from scrubjay_operator.objects.metadata import Manifest, metadata
 
 
 def build(cluster: CacheCluster, shard: int) -> Manifest:
-    """One pod at a time, also when it is the only one: a drain is never blocked for ever, nor by pods that are broken anyway."""
+    """One pod at a time, also when it is the only one: a drain is never blocked for ever, nor by broken pods."""
     name = names.pod_disruption_budget(cluster.name, shard)
     return {
         "apiVersion": "policy/v1",

@@ -13,7 +13,7 @@ def primary(cluster: CacheCluster) -> Manifest:
 
 
 def reader(cluster: CacheCluster, *, from_primary: bool) -> Manifest:
-    """`C-reader`: the pods whose role is replica; `from_primary` while none of them is ready, so that readers are never without an answer."""
+    """`C-reader`: the pods whose role is replica; `from_primary` while none of them is ready, so that it answers."""
     role = names.ROLE_PRIMARY if from_primary else names.ROLE_REPLICA
     return _client_service(cluster, names.reader_service(cluster.name), "reader", role)
 
