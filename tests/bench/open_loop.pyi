@@ -1,0 +1,3 @@
+def measure(
+    address: tuple[str, int], request: bytes, reply_size: int, rate: float, seconds: float, connections: int = 50
+) -> list[float]: ...
