@@ -19,7 +19,7 @@ MAX_REPLICAS: Final = 5
 LEAST_MEMORY: Final = "64Mi"  # the engine alone needs about 48 MiB (objects/memory.py)
 
 NEEDS_CLUSTER_MODE: Final = (
-    "More than one shard needs cluster mode (clusterMode: true), which this version of Scrubjay does not have yet:"
+    "more than one shard needs cluster mode (clusterMode: true), which this version of Scrubjay does not have yet:"
     " leave shards at 1; for more readers set replicasPerShard"
 )
 
@@ -262,13 +262,7 @@ class CacheClusterSpec(Written):
         le=MAX_SHARDS,
         description="How many parts the keys are spread over, each with a primary of its own. More than one needs"
         " cluster mode, which is yet to come. This is the number that the scale subresource shows and sets.",
-        json_schema_extra=rules(
-            rule(
-                "self <= 1",
-                NEEDS_CLUSTER_MODE,
-                messageExpression=f"'shards: ' + string(self) + '. {NEEDS_CLUSTER_MODE}'",
-            )
-        ),
+        json_schema_extra=rules(rule("self <= 1", NEEDS_CLUSTER_MODE)),
     )
     replicas_per_shard: int = Field(
         default=1,
