@@ -36,7 +36,7 @@ def generated_files() -> dict[str, str]:
     crd = crd_yaml()
     return {
         "crds/cacheclusters.yaml": crd,
-        "charts/scrubjay/crds/cacheclusters.yaml": crd,
+        "charts/scrubjay/files/crds/cacheclusters.yaml": crd,
     }
 
 
