@@ -178,6 +178,9 @@ class Engines:
         except MalformedAnswer as error:
             self._fail(engine, str(error))
             return
+        if state.uid != engine.uid:
+            self._fail(engine, f"another node answers at its address: {state.uid}")
+            return
         metrics.PROBES.labels("answered").inc()
         self._update(engine, state)
 

@@ -78,34 +78,33 @@ class KubeClient:
         """Server-side apply: the fields in `manifest` are ours, with force; other managers' fields stay."""
         meta = manifest["metadata"]
         query = {"fieldManager": FIELD_MANAGER, "force": "true"} | ({"dryRun": "All"} if dry_run else {})
-        return await self._call(
-            "PATCH", kind, meta.get("namespace"), meta["name"], query=query, body=manifest, content=APPLY
-        )
+        path = kind.path(meta.get("namespace"), meta["name"])
+        return await self._call("PATCH", kind, path, query=query, body=manifest, content=APPLY)
 
     async def get(self, kind: Kind, namespace: str | None, name: str) -> Manifest:
-        return await self._call("GET", kind, namespace, name)
+        return await self._call("GET", kind, kind.path(namespace, name))
 
-    async def list(self, kind: Kind, *, namespace: str | None = None, labels: str = "") -> Listing:
+    async def list_all(self, kind: Kind, *, namespace: str | None = None, labels: str = "") -> Listing:
         """All objects of a kind, in pages, narrowed by labels at the API server."""
         items: list[Manifest] = []
         query = {"limit": "500"} | ({"labelSelector": labels} if labels else {})
         while True:
-            page = await self._call("GET", kind, namespace, None, query=query)
+            page = await self._call("GET", kind, kind.path(namespace), query=query)
             items.extend(page.get("items") or ())
             query["continue"] = page["metadata"].get("continue") or ""
             if not query["continue"]:
                 return Listing(items, page["metadata"].get("resourceVersion") or "")
 
     async def create(self, kind: Kind, manifest: Manifest) -> Manifest:
-        return await self._call("POST", kind, manifest["metadata"].get("namespace"), None, body=manifest)
+        return await self._call("POST", kind, kind.path(manifest["metadata"].get("namespace")), body=manifest)
 
     async def replace(self, kind: Kind, manifest: Manifest) -> Manifest:
         """Replace the whole object; refused as a conflict when metadata.resourceVersion is not the newest."""
         meta = manifest["metadata"]
-        return await self._call("PUT", kind, meta.get("namespace"), meta["name"], body=manifest)
+        return await self._call("PUT", kind, kind.path(meta.get("namespace"), meta["name"]), body=manifest)
 
     async def merge(self, kind: Kind, namespace: str | None, name: str, patch: Manifest) -> Manifest:
-        return await self._call("PATCH", kind, namespace, name, body=patch, content=MERGE_PATCH)
+        return await self._call("PATCH", kind, kind.path(namespace, name), body=patch, content=MERGE_PATCH)
 
     async def write_status(self, kind: Kind, namespace: str, name: str, *, version: str, status: Manifest) -> Manifest:
         """Replace the whole status by compare-and-swap: refused as a conflict unless `version` is still the newest."""
@@ -113,7 +112,7 @@ class KubeClient:
             {"op": "replace", "path": "/metadata/resourceVersion", "value": version},
             {"op": "add", "path": "/status", "value": status},
         ]
-        return await self._call("PATCH", kind, namespace, name, sub="status", body=patch, content=JSON_PATCH)
+        return await self._call("PATCH", kind, kind.path(namespace, name, "status"), body=patch, content=JSON_PATCH)
 
     async def delete(self, kind: Kind, namespace: str | None, name: str, *, uid: str | None = None) -> None:
         """Delete exactly the object with this uid; an object that is gone already is no error."""
@@ -121,7 +120,7 @@ class KubeClient:
         if uid is not None:
             body["preconditions"] = {"uid": uid}
         try:
-            await self._call("DELETE", kind, namespace, name, body=body)
+            await self._call("DELETE", kind, kind.path(namespace, name), body=body)
         except ApiError as error:
             if not error.gone:
                 raise
@@ -130,20 +129,18 @@ class KubeClient:
         self,
         method: str,
         kind: Kind,
-        namespace: str | None,
-        name: str | None,
+        path: str,
         *,
-        sub: str = "",
         query: Mapping[str, str] | None = None,
         body: object = None,
         content: str = "application/json",
     ) -> Manifest:
-        url = self._api.configuration.host.rstrip("/") + kind.path(namespace, name, sub)
+        url = self._api.configuration.host.rstrip("/") + path
         url += f"?{urlencode(query)}" if query else ""
         headers = {"Content-Type": content, "Accept": "application/json", "User-Agent": FIELD_MANAGER}
         for auth in (await self._api.configuration.auth_settings()).values():
             headers[auth["key"]] = auth["value"]
-        what = f"{method} {kind.name} {namespace + '/' if namespace else ''}{name or ''}".rstrip()
+        what = f"{method} {path}"
         try:
             answer = await self._api.rest_client.request(
                 method, url, headers=headers, body=body, _request_timeout=TIMEOUT_S

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from scrubjay_operator.api.names import CONTAINER, LABEL_ROLE, LABEL_SHARD
 
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 ZONE_LABEL = "topology.kubernetes.io/zone"
 
 
@@ -18,6 +20,7 @@ class PodView:
     uid: str
     shard: str
     ordinal: int
+    created: datetime = LONG_AGO
     ip: str = ""
     node: str = ""
     role: str = ""
@@ -85,6 +88,7 @@ def parse_pod(body: Mapping[str, Any]) -> PodView:
         uid=metadata["uid"],
         shard=labels.get(LABEL_SHARD, ""),
         ordinal=int(ordinal) if ordinal.isdigit() else 0,
+        created=datetime.fromisoformat(metadata["creationTimestamp"]),
         ip=status.get("podIP") or "",
         node=spec.get("nodeName") or "",
         role=labels.get(LABEL_ROLE, ""),

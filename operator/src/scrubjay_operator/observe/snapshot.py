@@ -51,7 +51,11 @@ class Child:
 
 @dataclass(frozen=True, slots=True)
 class ClusterSnapshot:
-    """Everything that a plan may depend on. `now` is seconds of the operator's monotonic clock, `wall` the time of day."""
+    """Everything that a plan may depend on. `now` is seconds of the operator's monotonic clock, `wall` the time of day.
+
+    `settled` holds, by kind and name, the (version, digest) at which a child was found to be as wanted: it need not be compared again. `term` is the number
+    of this operator's leadership.
+    """
 
     view: ClusterView
     now: float
@@ -60,6 +64,8 @@ class ClusterSnapshot:
     pods: tuple[PodView, ...] = ()
     engines: Mapping[str, EngineReport] = field(default_factory=dict)
     nodes: Mapping[str, NodeView] = field(default_factory=dict)
+    settled: Mapping[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
+    term: int = 0
 
     @property
     def key(self) -> Key:
