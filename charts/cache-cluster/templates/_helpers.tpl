@@ -1,0 +1,3 @@
+{{- define "cache-cluster.name" -}}
+{{ .Values.name | default .Release.Name }}
+{{- end }}
