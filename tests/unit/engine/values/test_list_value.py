@@ -1,13 +1,10 @@
 """Lists against a Python list, with small node sizes so that chains, splits and joins happen all the time."""
 
-from collections.abc import Iterator
-
-import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from scrubjay_engine.values.limits import get_limit, set_limit
+from scrubjay_engine.values.limits import set_limit
 from scrubjay_engine.values.list_value import ListValue
 from scrubjay_engine.values.listpack import entries_of
 from scrubjay_engine.values.memory import used_memory
@@ -18,13 +15,6 @@ ELEMENTS = st.one_of(
     st.binary(max_size=200),
 )
 INDEXES = st.integers(-40, 40)
-
-
-@pytest.fixture(autouse=True)
-def put_limits_back() -> Iterator[None]:
-    size = get_limit("list-max-listpack-size")
-    yield
-    set_limit("list-max-listpack-size", size)
 
 
 class ListMachine(RuleBasedStateMachine):

@@ -1,0 +1,2 @@
+def seed(number: int) -> None:
+    """Make the draws of this process repeatable (tests)."""
