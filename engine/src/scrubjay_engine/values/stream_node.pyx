@@ -1,0 +1,199 @@
+# cython: boundscheck=False, wraparound=False, cdivision=True
+"""Entries of a stream packed together, laid out as in Redis' streams so that DUMP and RDB need no translation.
+
+A node is a listpack. First comes the master entry: live entries, deleted entries, number of fields, the field names,
+and 0. Then one entry after another: flags; the ID as differences (milliseconds, sequence) to the node's own ID; unless
+SAME_FIELDS says that they are the master's, the number of fields; then field and value pairs, or the values alone; and
+last how many listpack elements the entry has, so that it can be read backwards. Deleting an entry only flags it. Source:
+the layout comments of Redis 7.0's streams. Which node an entry belongs to is `stream_value`'s affair.
+"""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from libc.stdint cimport int64_t, uint8_t
+
+from scrubjay_engine.values.listpack cimport (
+    Pack, entry_after, entry_before, entry_view, pack_begin, pack_end, pack_insert, pack_insert_number, pack_new,
+    pack_remove,
+)
+from scrubjay_engine.values.stream_index cimport ID
+from scrubjay_engine.values.view cimport View, view_bytes, view_equals
+
+
+cdef inline int64_t number_at(const uint8_t* at) noexcept nogil:
+    cdef View view
+    view.number = 0
+    entry_view(at, &view)
+    return view.number
+
+
+cdef inline int add_number(Pack** pack, int64_t number) except -1:
+    pack_insert_number(pack, pack_end(pack[0]), number)
+    return 0
+
+
+cdef inline int add_bytes(Pack** pack, object data) except -1:
+    pack_insert(pack, pack_end(pack[0]), PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
+    return 0
+
+
+cdef int replace_number(Pack** pack, uint8_t* at, int64_t number) except -1:
+    if at[0] < 0x80 and 0 <= number < 0x80:
+        at[0] = <uint8_t>number             # one byte before and after: counters of nodes of the usual size, and flags
+        return 0
+    at = pack_remove(pack, at, 1)
+    pack_insert_number(pack, at, number)
+    return 0
+
+
+cdef Pack* node_new(ID id, list args, Py_ssize_t first) except NULL:
+    """A node that holds one entry with the fields and values args[first:]."""
+    cdef Pack* pack = pack_new(64)
+    cdef Py_ssize_t i
+    add_number(&pack, 0)
+    add_number(&pack, 0)
+    add_number(&pack, (len(args) - first) // 2)
+    for i in range(first, len(args), 2):
+        add_bytes(&pack, args[i])
+    add_number(&pack, 0)
+    node_append(&pack, id, id, args, first)
+    return pack
+
+
+cdef void node_open(Pack* pack, ID master, Node* node) noexcept nogil:
+    cdef uint8_t* at = entry_after(entry_after(pack_begin(pack)))
+    cdef int64_t i
+    node.pack = pack
+    node.master = master
+    node.fields = number_at(at)
+    node.names = at = entry_after(at)
+    for i in range(node.fields):
+        at = entry_after(at)
+    node.first = entry_after(at)
+
+
+cdef int64_t node_live(Pack* pack) noexcept nogil:
+    """Entries that are not deleted."""
+    return number_at(pack_begin(pack))
+
+
+cdef int64_t node_total(Pack* pack) noexcept nogil:
+    """Entries, deleted ones included."""
+    return node_live(pack) + number_at(entry_after(pack_begin(pack)))
+
+
+cdef bint same_fields(Pack* pack, list args, Py_ssize_t first) noexcept:
+    cdef Node node
+    cdef View view
+    cdef uint8_t* at
+    cdef Py_ssize_t i
+    node_open(pack, ID(0, 0), &node)
+    if node.fields != (len(args) - first) // 2:
+        return False
+    at = node.names
+    for i in range(first, len(args), 2):
+        entry_view(at, &view)
+        if not view_equals(&view, PyBytes_AS_STRING(args[i]), PyBytes_GET_SIZE(args[i])):
+            return False
+        at = entry_after(at)
+    return True
+
+
+cdef int node_append(Pack** pack, ID master, ID id, list args, Py_ssize_t first) except -1:
+    """Add an entry with the fields and values args[first:] at the end."""
+    cdef bint same = same_fields(pack[0], args, first)
+    cdef Py_ssize_t fields = (len(args) - first) // 2
+    cdef Py_ssize_t i
+    replace_number(pack, pack_begin(pack[0]), node_live(pack[0]) + 1)
+    add_number(pack, SAME_FIELDS if same else 0)
+    add_number(pack, <int64_t>(id.ms - master.ms))
+    add_number(pack, <int64_t>(id.seq - master.seq))
+    if same:
+        for i in range(first + 1, len(args), 2):
+            add_bytes(pack, args[i])
+        add_number(pack, fields + 3)
+        return 0
+    add_number(pack, fields)
+    for i in range(first, len(args)):
+        add_bytes(pack, args[i])
+    add_number(pack, 2 * fields + 4)
+    return 0
+
+
+cdef void read_item(Node* node, uint8_t* at, Item* item) noexcept nogil:
+    cdef int64_t skip
+    item.at = at
+    item.flags = number_at(at)
+    at = entry_after(at)
+    item.id.ms = node.master.ms + <unsigned long long>number_at(at)
+    at = entry_after(at)
+    item.id.seq = node.master.seq + <unsigned long long>number_at(at)
+    at = entry_after(at)
+    if item.flags & SAME_FIELDS:
+        item.fields = skip = node.fields
+    else:
+        item.fields = number_at(at)
+        at = entry_after(at)
+        skip = item.fields * 2
+    item.body = at
+    while skip:
+        at = entry_after(at)
+        skip -= 1
+    item.after = entry_after(at)
+
+
+cdef void node_start(Node* node, Item* item, bint reverse) noexcept nogil:
+    """Stand before the first entry, or behind the last one to walk backwards."""
+    item.after = node.first
+    item.at = pack_end(node.pack) if reverse else NULL
+
+
+cdef bint node_next(Node* node, Item* item) noexcept nogil:
+    if item.after >= pack_end(node.pack):
+        return False
+    read_item(node, item.after, item)
+    return True
+
+
+cdef bint node_previous(Node* node, Item* item) noexcept nogil:
+    cdef uint8_t* at
+    cdef int64_t elements
+    if item.at <= node.first:
+        return False
+    at = entry_before(item.at)
+    elements = number_at(at)
+    while elements:
+        at = entry_before(at)
+        elements -= 1
+    read_item(node, at, item)
+    return True
+
+
+cdef int node_delete(Pack** pack, uint8_t* at) except -1:
+    """Flag the entry at `at` as deleted and count it; positions in the node are void afterwards."""
+    cdef int64_t live = node_live(pack[0])
+    cdef int64_t deleted = node_total(pack[0]) - live
+    at[0] |= DELETED                        # flags are below 128, so one byte holds them
+    replace_number(pack, entry_after(pack_begin(pack[0])), deleted + 1)
+    replace_number(pack, pack_begin(pack[0]), live - 1)
+    return 0
+
+
+cdef list node_pairs(Node* node, Item* item):
+    """[field, value, ...] of an entry."""
+    cdef list pairs = []
+    cdef View view
+    cdef uint8_t* name = node.names
+    cdef uint8_t* at = item.body
+    cdef int64_t i
+    for i in range(item.fields):
+        if item.flags & SAME_FIELDS:
+            entry_view(name, &view)
+            name = entry_after(name)
+        else:
+            entry_view(at, &view)
+            at = entry_after(at)
+        pairs.append(view_bytes(&view))
+        entry_view(at, &view)
+        at = entry_after(at)
+        pairs.append(view_bytes(&view))
+    return pairs
