@@ -39,29 +39,29 @@ class ObjectCache:
         self._by_cluster: dict[Key, set[tuple[str, Name]]] = {}
         self._removed: dict[str, int] = {}
 
-    def put(self, kind: Kind, body: Mapping[str, Any]) -> Key | None:
-        """Take in one object as it is now. Returns the cluster that it belongs to, if it told anything new."""
+    def put(self, kind: Kind, body: Mapping[str, Any]) -> set[Key]:
+        """Take in one object as it is now. Returns the clusters for which it is news: its own, or those with a pod on the node."""
         metadata = body["metadata"]
         name, version = _name(metadata), _version(metadata)
         old = self._entries.get(kind.name, {}).get(name)
         if old is not None and old.uid == metadata["uid"] and old.version >= version:
-            return None
+            return set()
         if self._removed.get(metadata["uid"], -1) >= version:
-            return None
+            return set()
         entry = _Entry(metadata["uid"], version, _cluster_of(kind, metadata), _fact(kind, body))
         self._store(kind, name, entry)
-        return entry.cluster if old is None or old.fact != entry.fact else None
+        return self._touched(kind, name, entry) if old is None or old.fact != entry.fact else set()
 
-    def remove(self, kind: Kind, body: Mapping[str, Any]) -> Key | None:
-        """The object is gone. Returns the cluster that it belonged to."""
+    def remove(self, kind: Kind, body: Mapping[str, Any]) -> set[Key]:
+        """The object is gone. Returns the clusters for which that is news."""
         metadata = body["metadata"]
         name = _name(metadata)
         self._removed[metadata["uid"]] = _version(metadata)
         old = self._entries.get(kind.name, {}).get(name)
         if old is None or old.uid != metadata["uid"]:
-            return None
+            return set()
         self._drop(kind, name)
-        return old.cluster
+        return self._touched(kind, name, old)
 
     def replace(self, kind: Kind, bodies: Iterable[Mapping[str, Any]], version: str) -> set[Key]:
         """Take in a whole list, read at this version of the store: what is not in it and not newer is gone. Returns the clusters touched."""
@@ -69,15 +69,12 @@ class ObjectCache:
         listed = set()
         for body in bodies:
             listed.add(_name(body["metadata"]))
-            key = self.put(kind, body)
-            if key is not None:
-                touched.add(key)
+            touched |= self.put(kind, body)
         read_at = int(version) if version.isdigit() else 0
         for name, entry in tuple(self._entries.get(kind.name, {}).items()):
             if name not in listed and entry.version <= read_at:
                 self._drop(kind, name)
-                if entry.cluster is not None:
-                    touched.add(entry.cluster)
+                touched |= self._touched(kind, name, entry)
         self._removed = {uid: at for uid, at in self._removed.items() if at > read_at}
         return touched
 
@@ -103,7 +100,14 @@ class ObjectCache:
         return tuple(fact for fact in facts if isinstance(fact, PodView))
 
     def snapshot(
-        self, view: ClusterView, *, engines: Mapping[str, EngineReport], now: float, wall: datetime
+        self,
+        view: ClusterView,
+        *,
+        engines: Mapping[str, EngineReport],
+        now: float,
+        wall: datetime,
+        settled: Mapping[tuple[str, str], tuple[str, str]] | None = None,
+        term: int = 0,
     ) -> ClusterSnapshot:
         """All that is known of one cluster, together with what its engines said."""
         children, pods = {}, []
@@ -123,7 +127,14 @@ class ObjectCache:
             pods=tuple(sorted(pods, key=lambda pod: pod.name)),
             engines=engines,
             nodes={name: fact for name, fact in nodes.items() if isinstance(fact, NodeView)},
+            settled=settled or {},
+            term=term,
         )
+
+    def _touched(self, kind: Kind, name: Name, entry: _Entry) -> set[Key]:
+        if kind is NODE:
+            return self.clusters_on(name[1])
+        return set() if entry.cluster is None else {entry.cluster}
 
     def _store(self, kind: Kind, name: Name, entry: _Entry) -> None:
         self._drop(kind, name)

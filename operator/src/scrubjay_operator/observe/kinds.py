@@ -34,12 +34,13 @@ CONFIG_MAP = Kind("ConfigMap", "", "v1", "configmaps")
 SECRET = Kind("Secret", "", "v1", "secrets")
 SERVICE_ACCOUNT = Kind("ServiceAccount", "", "v1", "serviceaccounts")
 POD_DISRUPTION_BUDGET = Kind("PodDisruptionBudget", "policy", "v1", "poddisruptionbudgets")
+SERVICE_MONITOR = Kind("ServiceMonitor", "monitoring.coreos.com", "v1", "servicemonitors")
 POD = Kind("Pod", "", "v1", "pods", owned=False)
 NODE = Kind("Node", "", "v1", "nodes", namespaced=False, owned=False)
 LEASE = Kind("Lease", "coordination.k8s.io", "v1", "leases", owned=False)
 EVENT = Kind("Event", "", "v1", "events", owned=False)
 
-CHILDREN = (SERVICE_ACCOUNT, CONFIG_MAP, SECRET, SERVICE, POD_DISRUPTION_BUDGET, STATEFUL_SET)
+CHILDREN = (SERVICE_ACCOUNT, CONFIG_MAP, SECRET, SERVICE, POD_DISRUPTION_BUDGET, STATEFUL_SET, SERVICE_MONITOR)
 WATCHED = (CACHE_CLUSTER, *CHILDREN, POD, NODE)
 BY_NAME = {kind.name: kind for kind in (*WATCHED, LEASE, EVENT)}
 

@@ -39,7 +39,7 @@ def repair(snapshot: ClusterSnapshot, wanted: Sequence[Manifest]) -> list[Step]:
         child = snapshot.child(kind, name)
         if child is not None and snapshot.settled.get((kind, name)) == (child.version, mark):
             continue
-        step = _step(complete, mark, child, known=bool(snapshot.settled))
+        step = _step(complete, mark, child, known=(kind, name) in snapshot.settled)
         if step is not None:
             steps.append(step)
     return steps + _superfluous(snapshot, wanted)

@@ -1,7 +1,7 @@
 """What a plan is made of: steps, each one act on the API server or on one engine, with the words that say what it does.
 
-`plan` makes them, `act.perform` carries them out in order. A step that fails ends its lane (the children, or one shard): what follows in that lane relies on it;
-the other lanes go on.
+`plan` makes them, `act.perform` carries them out in order. A step that fails ends its lane (one shard): what follows in that lane relies on it.
+The other lanes go on, and so do the children, which do not rely on one another.
 """
 
 from collections.abc import Mapping
@@ -11,6 +11,8 @@ from typing import Any
 from scrubjay_operator.api.status import Shard
 from scrubjay_operator.observe.pods import PodView
 from scrubjay_operator.observe.snapshot import Manifest
+
+CHILDREN = "children"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,7 @@ class Step:
     """One act. `words` say it in the past tense, `notice` is told when it has succeeded."""
 
     words: str
-    lane: str = "children"
+    lane: str = CHILDREN
     notice: Notice | None = None
 
 

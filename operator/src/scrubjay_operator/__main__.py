@@ -1,0 +1,93 @@
+"""The operator's process: settings from the environment, then watches, Lease, workers and the HTTP port on one event loop.
+
+`scrubjay-operator` takes no arguments: what it is told, it is told by SCRUBJAY_* variables (api/settings.py), which the chart sets.
+"""
+
+import asyncio
+import logging
+import os
+import sys
+import uuid
+
+import kopf
+import uvloop
+
+from scrubjay_operator.act import http
+from scrubjay_operator.act.engines import Engines
+from scrubjay_operator.act.events import EventWriter
+from scrubjay_operator.act.inbox import Inbox
+from scrubjay_operator.act.kube import KubeClient
+from scrubjay_operator.act.leadership import Leadership
+from scrubjay_operator.act.logs import set_up_logging
+from scrubjay_operator.act.loop import Loop
+from scrubjay_operator.act.queue import WorkQueue
+from scrubjay_operator.act.reconcile import Tools
+from scrubjay_operator.api.names import OPERATOR_LEASE
+from scrubjay_operator.api.settings import InvalidSettings, Settings
+from scrubjay_operator.handlers import watch
+from scrubjay_operator.objects.pod import EngineDefaults
+from scrubjay_operator.observe.cache import ObjectCache
+from scrubjay_operator.observe.snapshot import Key
+
+log = logging.getLogger("scrubjay_operator")
+
+
+async def operate(settings: Settings) -> None:
+    """Run until told to stop by SIGTERM or SIGINT."""
+    queue: WorkQueue[Key] = WorkQueue()
+    inbox = Inbox(ObjectCache(), queue.wake)
+    kube = await KubeClient.connect()
+    identity = f"{settings.pod_name}_{uuid.uuid4().hex[:8]}"
+    leadership = Leadership(kube, settings.namespace, OPERATOR_LEASE, identity)
+    tools = Tools(
+        kube=kube,
+        inbox=inbox,
+        engines=Engines(queue.wake),
+        events=EventWriter(kube, settings.pod_name),
+        defaults=EngineDefaults(settings.engine_image, settings.engine_pull_policy),
+        active=leadership.active,
+        term=lambda: leadership.term,
+    )
+    loop = Loop(queue, tools, settings.watch_namespace or None)
+    runner = await http.serve("", settings.http_port, loop.stuck)
+    election = asyncio.create_task(leadership.run(loop.start, loop.stop))
+    watching = asyncio.create_task(_watch(settings, inbox))
+    try:
+        done, _ = await asyncio.wait((election, watching), return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        loop.stop()
+        for task in (election, watching):
+            task.cancel()
+        await asyncio.gather(election, watching, return_exceptions=True)
+        await runner.cleanup()
+        await kube.close()
+
+
+async def _watch(settings: Settings, inbox: Inbox) -> None:
+    """Kopf: login, watches, and the end by a signal."""
+    await kopf.operator(
+        registry=watch.registry(inbox),
+        settings=watch.settings(),
+        standalone=True,
+        clusterwide=not settings.watch_namespace,
+        namespaces=[settings.watch_namespace] if settings.watch_namespace else [],
+    )
+
+
+def main() -> None:
+    """The console script."""
+    try:
+        settings = Settings.read(os.environ)
+    except InvalidSettings as error:
+        sys.exit(f"scrubjay-operator cannot start: {error}")
+    set_up_logging(settings.log_level, settings.log_format)
+    log.info("scrubjay-operator starts: %s", settings)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(operate(settings))
+    log.info("scrubjay-operator has stopped")
+
+
+if __name__ == "__main__":
+    main()

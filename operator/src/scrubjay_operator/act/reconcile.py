@@ -1,0 +1,167 @@
+"""One reconcile of one CacheCluster: observe, plan, act, report, and when to come back. `act.loop` runs it, one at a time for each cluster."""
+
+import logging
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from scrubjay_operator.act import metrics
+from scrubjay_operator.act.engines import Address, Engines
+from scrubjay_operator.act.events import EventWriter
+from scrubjay_operator.act.inbox import Inbox
+from scrubjay_operator.act.kube import KubeClient
+from scrubjay_operator.act.perform import Performer, Run, Settled, StepFailed
+from scrubjay_operator.act.wanted import PasswordMissing, parameter_troubles, want
+from scrubjay_operator.api.names import PORT_ADMIN
+from scrubjay_operator.objects.pod import EngineDefaults
+from scrubjay_operator.observe.pods import PodView
+from scrubjay_operator.observe.snapshot import ClusterSnapshot, ClusterView, Key
+from scrubjay_operator.plan import status
+from scrubjay_operator.plan.children import settled
+from scrubjay_operator.plan.plan import Plan, make_plan
+from scrubjay_operator.plan.status import Judgement, Trouble
+from scrubjay_operator.plan.steps import CHILDREN, Notice, Step
+
+log = logging.getLogger(__name__)
+
+SAFETY_NET_S = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a reconcile ended: what was done, in words; what failed; and after how many seconds to come back (None: only when woken)."""
+
+    did: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
+    come_back: float | None = None
+
+    def __str__(self) -> str:
+        return "; ".join([*self.did, *(f"failed: {text}" for text in self.failed)]) or "nothing to do"
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What a reconciler works with."""
+
+    kube: KubeClient
+    inbox: Inbox
+    engines: Engines
+    events: EventWriter
+    defaults: EngineDefaults
+    active: Callable[[], bool]
+    term: Callable[[], int] = lambda: 0
+    address: Callable[[PodView], Address] = lambda pod: Address(pod.ip, PORT_ADMIN)
+    clock: Callable[[], float] = time.monotonic
+    wall: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+
+class Reconciler:
+    """Brings one cluster after the other nearer to its spec. Keeps, for each, only which children were found in order."""
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+        self._performer = Performer(tools.kube, tools.engines, tools.inbox, tools.active)
+        self._settled: dict[Key, Settled] = {}
+
+    async def reconcile(self, key: Key) -> Outcome:
+        """One pass. Raises ApiError, Outdated and NotLeading; what fails in single steps is in the outcome and in the status."""
+        view = self._tools.inbox.cache.cluster(key)
+        if view is None:
+            return self._forget(key)
+        if view.metadata.deletion_timestamp is not None:
+            return Outcome(("it is being deleted: its children go with it",))
+        snapshot = self._observe(view)
+        run = Run(snapshot, snapshot.settled)
+        if view.cluster is None:
+            return await self._report(
+                run, snapshot, status.refused(snapshot, Trouble("InvalidSpec", view.error)), Outcome()
+            )
+        try:
+            wanted = await want(self._tools.kube, snapshot, view.cluster, self._tools.defaults)
+        except PasswordMissing as error:
+            return await self._report(
+                run, snapshot, status.refused(snapshot, Trouble("PasswordMissing", str(error))), Outcome(come_back=10.0)
+            )
+        plan = make_plan(snapshot, wanted)
+        acted = await self._act(run, plan)
+        self._settle(key, run, snapshot, plan)
+        judgement = status.judge(snapshot, plan, run.status, [*parameter_troubles(view.cluster), *acted.troubles])
+        return await self._report(run, snapshot, judgement, acted.outcome(plan), acted.notices)
+
+    def _forget(self, key: Key) -> Outcome:
+        self._tools.engines.follow_pods(key, {})
+        self._settled.pop(key, None)
+        metrics.forget_cluster(*key)
+        return Outcome(("it does not exist any more",))
+
+    def _observe(self, view: ClusterView) -> ClusterSnapshot:
+        """One snapshot: what the watches showed and what the engines said."""
+        tools = self._tools
+        pods = [pod for pod in tools.inbox.cache.pods(view.key) if pod.ip and pod.phase == "Running"]
+        tools.engines.follow_pods(view.key, {pod.uid: tools.address(pod) for pod in pods})
+        return tools.inbox.cache.snapshot(
+            view,
+            engines=tools.engines.reports(pod.uid for pod in pods),
+            now=tools.clock(),
+            wall=tools.wall(),
+            settled=self._settled.get(view.key, {}),
+            term=tools.term(),
+        )
+
+    async def _act(self, run: Run, plan: Plan) -> "_Acted":
+        """The steps in order; one that fails ends its lane."""
+        acted = _Acted()
+        for step in plan.steps:
+            if step.lane in acted.lanes:
+                continue
+            try:
+                await self._performer.perform(step, run)
+            except StepFailed as failure:
+                if step.lane != CHILDREN:
+                    acted.lanes.add(step.lane)
+                acted.troubles.append(Trouble(failure.reason, str(failure), stalls=failure.stalls))
+            else:
+                acted.did.append(step)
+        return acted
+
+    def _settle(self, key: Key, run: Run, snapshot: ClusterSnapshot, plan: Plan) -> None:
+        """Remember which children are as wanted, so that the next pass need not compare them."""
+        self._settled[key] = settled(snapshot, plan.manifests, plan.steps) | {
+            name: mark for name, mark in run.settled.items() if snapshot.settled.get(name) != mark
+        }
+
+    async def _report(
+        self,
+        run: Run,
+        snapshot: ClusterSnapshot,
+        judgement: Judgement,
+        outcome: Outcome,
+        notices: Sequence[Notice] = (),
+    ) -> Outcome:
+        """Status if it changed, then an Event for each thing that a person wants to be told."""
+        told = [*notices, *judgement.notices]
+        new = status.remember(judgement.status, told, snapshot.wall)
+        await self._performer.write_status(run, new)
+        for notice in told:
+            await self._tools.events.tell(run.metadata, notice, snapshot.wall)
+        return outcome
+
+
+class _Acted:
+    """What came of the steps."""
+
+    def __init__(self) -> None:
+        self.did: list[Step] = []
+        self.troubles: list[Trouble] = []
+        self.lanes: set[str] = set()
+
+    @property
+    def notices(self) -> list[Notice]:
+        return [step.notice for step in self.did if step.notice is not None]
+
+    def outcome(self, plan: Plan) -> Outcome:
+        come_back = plan.come_back if plan.come_back is not None else SAFETY_NET_S * random.uniform(0.8, 1.2)
+        failed = tuple(trouble.text for trouble in self.troubles)
+        return Outcome(tuple(step.words for step in self.did), failed, come_back)
