@@ -1,0 +1,39 @@
+from scrubjay_engine.core.client cimport Client
+from scrubjay_engine.core.command cimport Arg
+
+
+cdef class Connection(Client):
+    cdef readonly object socket
+    cdef readonly object loop
+    cdef readonly int fd
+    cdef char* query                # unparsed input that did not fit into one turn; NULL while there is none
+    cdef size_t query_size
+    cdef size_t query_capacity
+    cdef size_t parsed              # bytes of the query buffer done with (within `serve`)
+    cdef bint writing               # waits for the socket to take more
+    cdef bint reading
+    cdef public bint paused         # blocked or held back: input waits
+    cdef bint serving
+    cdef int multibulk              # arguments still expected of a long command read in pieces; 0: none
+    cdef object on_close            # (Connection)
+    cdef public object plain        # replication: (bytes) takes the input instead of the parser
+
+    cdef int serve(self, const char* data, size_t size) except -1
+    cdef Py_ssize_t parse_one(self, const char* data, size_t size) except -2
+    cdef int turn(self, object fresh, const char* data, size_t size) except -1
+    cdef int take_plain(self, const char* data, size_t size, bint own) except -1
+    cdef int resume(self) except -1
+    cdef int serve_owned(self, char* query, size_t size) except -1
+    cdef size_t run_complete(self, const char* data, size_t size) except? 0
+    cdef int run_parsed(self, Arg* argv, int argc) except -1
+    cdef bint probe_multibulk(self, const char* data, size_t size, size_t at) except -1
+    cdef Py_ssize_t parse_inline(self, const char* data, size_t size) except -2
+    cdef Py_ssize_t protocol_error(self, str what) except -2
+    cdef int grow_query(self, size_t wanted) except -1
+    cdef int make_room_for_argument(self) except -1
+    cdef int drop_query(self) except -1
+    cdef int note_sent(self, ssize_t sent) except -1
+    cdef int settle_output(self) except -1
+    cdef int keep(self, const char* data, size_t size) except -1
+    cdef ssize_t receive(self, char* into, size_t room) except -3
+    cdef ssize_t transmit(self, const char* data, size_t size) except -3
