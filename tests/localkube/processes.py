@@ -25,6 +25,7 @@ def start(instance: Instance, name: str, *command: str | Path, netns: str = "") 
     with (instance.logs / f"{name}.log").open("ab") as log:
         process = subprocess.Popen(words, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
     (instance.root / "run" / f"{name}.pid").write_text(identity(process.pid))
+    process.returncode = 0  # it is waited for by its pid (_reap): Popen need not warn that it still runs
     return process.pid
 
 

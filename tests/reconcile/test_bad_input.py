@@ -86,10 +86,9 @@ def test_names_from_which_no_children_can_be_named(kube: LocalKube, name: str, w
 
 def test_longest_name_and_every_unit_are_taken(kube: LocalKube) -> None:
     spec = {
-        "resources": {"limits": {"memory": 1073741824, "cpu": 1.5}, "requests": {"memory": "0.5Gi", "cpu": "1500m"}},
+        "resources": {"limits": {"memory": 1073741824, "cpu": "1.5"}, "requests": {"memory": "0.5Gi", "cpu": "1500m"}},
         "parameters": {"hz": 50, "notify-keyspace-events": ""},
     }
-    spec["resources"]["limits"]["cpu"] = "1.5"
     kube.kubectl("apply", "--dry-run=server", "-f", "-", stdin=manifest(spec, "a" * 46))
 
 
