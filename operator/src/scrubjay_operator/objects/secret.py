@@ -23,7 +23,9 @@ def live_options(password: str | None) -> dict[str, str]:
 
 
 def build(cluster: CacheCluster, password: str | None) -> Manifest:
-    """The Secret; password None means open access."""
+    """The Secret; password None means open access. Raises ValueError for an empty one, which would mean the same."""
+    if password == "":
+        raise ValueError("the password is empty: that would let everybody in")
     if password is None:
         content = {names.AUTH_FILE: "# access.defaultUser is Open: no password\n"}
     else:
