@@ -16,7 +16,7 @@ from scrubjay_operator.act import http
 from scrubjay_operator.act.engines import Engines
 from scrubjay_operator.act.events import EventWriter
 from scrubjay_operator.act.inbox import Inbox
-from scrubjay_operator.act.kube import KubeClient
+from scrubjay_operator.act.kube import KubeClient, NoCluster
 from scrubjay_operator.act.leadership import Leadership
 from scrubjay_operator.act.logs import set_up_logging
 from scrubjay_operator.act.loop import Loop
@@ -84,8 +84,11 @@ def main() -> None:
         sys.exit(f"scrubjay-operator cannot start: {error}")
     set_up_logging(settings.log_level, settings.log_format)
     log.info("scrubjay-operator starts: %s", settings)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(operate(settings))
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(operate(settings))
+    except NoCluster as error:
+        sys.exit(f"scrubjay-operator cannot start: {error}")
     log.info("scrubjay-operator has stopped")
 
 

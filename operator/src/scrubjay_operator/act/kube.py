@@ -5,6 +5,7 @@ connection pool are. Every call has a time limit, is counted, and raises an ApiE
 """
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -47,6 +48,10 @@ class ApiError(Exception):
         return self.status == 403 and "because it is being terminated" in str(self)
 
 
+class NoCluster(Exception):
+    """Nothing says where the API server is."""
+
+
 @dataclass(frozen=True, slots=True)
 class Listing:
     """The answer to a list call, with the version of the store that it shows."""
@@ -68,7 +73,12 @@ class KubeClient:
         try:
             config.load_incluster_config(client_configuration=configuration)
         except config.ConfigException:
-            await config.load_kube_config(context=context, client_configuration=configuration)
+            try:
+                await config.load_kube_config(
+                    config_file=os.environ.get("KUBECONFIG"), context=context, client_configuration=configuration
+                )
+            except config.ConfigException as error:
+                raise NoCluster(f"there is neither a service account nor a usable kubeconfig: {error}") from error
         return cls(client.ApiClient(configuration))
 
     async def close(self) -> None:
@@ -103,8 +113,8 @@ class KubeClient:
         meta = manifest["metadata"]
         return await self._call("PUT", kind, kind.path(meta.get("namespace"), meta["name"]), body=manifest)
 
-    async def merge(self, kind: Kind, namespace: str | None, name: str, patch: Manifest) -> Manifest:
-        return await self._call("PATCH", kind, kind.path(namespace, name), body=patch, content=MERGE_PATCH)
+    async def merge(self, kind: Kind, namespace: str | None, name: str, patch: Manifest, sub: str = "") -> Manifest:
+        return await self._call("PATCH", kind, kind.path(namespace, name, sub), body=patch, content=MERGE_PATCH)
 
     async def write_status(self, kind: Kind, namespace: str, name: str, *, version: str, status: Manifest) -> Manifest:
         """Replace the whole status by compare-and-swap: refused as a conflict unless `version` is still the newest."""
