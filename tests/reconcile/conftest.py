@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -53,7 +52,7 @@ def operator(kubelet: FakeKubelet, tmp_path_factory: pytest.TempPathFactory) -> 
     """One copy of the operator, as its own process."""
     made = OperatorProcess("operator-a", 23080, tmp_path_factory.mktemp("operator") / "log")
     yield made
-    made.kill()
+    made.crash()
 
 
 @pytest.fixture

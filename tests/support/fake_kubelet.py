@@ -60,6 +60,7 @@ class FakeKubelet:
         for engine in self.engines.values():
             await engine.stop()
         await self.kube.close()
+        await asyncio.sleep(0.1)  # transports say goodbye in a later turn of the loop
 
     async def _keep_going(self) -> None:
         while True:

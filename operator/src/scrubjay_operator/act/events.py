@@ -51,7 +51,8 @@ class EventWriter:
             self._remember(key, name)
         except ApiError as error:
             self._told.pop(key, None)
-            log.warning("an Event about %s/%s was not written: %s", about.namespace, about.name, error)
+            level = logging.DEBUG if error.namespace_ending else logging.WARNING
+            log.log(level, "an Event about %s/%s was not written: %s", about.namespace, about.name, error)
 
     def _remember(self, key: tuple[str, Notice], name: str) -> None:
         self._told[key] = _Told(name, 1)

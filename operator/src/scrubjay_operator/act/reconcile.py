@@ -92,9 +92,9 @@ class Reconciler:
 
     def _forget(self, key: Key) -> Outcome:
         self._tools.engines.follow_pods(key, {})
-        self._settled.pop(key, None)
         metrics.forget_cluster(*key)
-        return Outcome(("it does not exist any more",))
+        known = self._settled.pop(key, None) is not None
+        return Outcome(("it does not exist any more",) if known else ())
 
     def _observe(self, view: ClusterView) -> ClusterSnapshot:
         """One snapshot: what the watches showed and what the engines said."""
@@ -119,7 +119,7 @@ class Reconciler:
             try:
                 await self._performer.perform(step, run)
             except StepFailed as failure:
-                if step.lane != CHILDREN:
+                if step.lane != CHILDREN or failure.reason == "NamespaceEnding":
                     acted.lanes.add(step.lane)
                 acted.troubles.append(Trouble(failure.reason, str(failure), stalls=failure.stalls))
             else:
@@ -163,5 +163,5 @@ class _Acted:
 
     def outcome(self, plan: Plan) -> Outcome:
         come_back = plan.come_back if plan.come_back is not None else SAFETY_NET_S * random.uniform(0.8, 1.2)
-        failed = tuple(trouble.text for trouble in self.troubles)
+        failed = tuple(dict.fromkeys(trouble.text for trouble in self.troubles))
         return Outcome(tuple(step.words for step in self.did), failed, come_back)

@@ -177,7 +177,13 @@ def _fact(kind: Kind, body: Mapping[str, Any]) -> PodView | NodeView | ClusterVi
     if kind is NODE:
         return parse_node(body)
     metadata = {name: value for name, value in body["metadata"].items() if name != "managedFields"}
-    return json.dumps({**body, "metadata": metadata}, separators=(",", ":")).encode()
+    complete = {
+        **body,
+        "apiVersion": kind.api_version,
+        "kind": kind.name,
+        "metadata": metadata,
+    }  # items of a list lack these
+    return json.dumps(complete, separators=(",", ":")).encode()
 
 
 @lru_cache(maxsize=64)
