@@ -43,7 +43,7 @@ def test_combining_pads_with_zeros(sources: list[bytes], operation: str) -> None
 def test_combining_nothing_and_inverting() -> None:
     assert bitmap.combine("and", [b"", b""]) == b""
     assert bitmap.combine("and", [b"\xff\xff", b""]) == b"\0\0"
-    assert bitmap.invert(b"\xf0\x00") == b"\x0f\xff"
+    assert bitmap.combine("not", [b"\xf0\x00"]) == b"\x0f\xff"
 
 
 @given(bitmaps, st.integers(1, 64), st.data())
@@ -66,3 +66,24 @@ def test_writing_a_field_changes_nothing_else(data: bytes, width: int, value: in
     bitmap.set_field(buffer, offset, width, value)
     before, low = digits(data), value & ((1 << width) - 1)
     assert digits(buffer) == before[:offset] + f"{low:0{width}b}" + before[offset + width :]
+
+
+@given(st.integers(1, 64), st.booleans(), st.integers(-(1 << 63), (1 << 63) - 1), st.data())
+def test_fields_overflow_by_policy(width: int, signed: bool, increment: int, draw: st.DataObject) -> None:
+    if not signed:
+        width = min(width, 63)
+    low, high = (-(1 << width - 1), (1 << width - 1) - 1) if signed else (0, (1 << width) - 1)
+    value = draw.draw(st.integers(low, high))
+    total = value + increment
+    if low <= total <= high:
+        assert {bitmap.fit_field(value, increment, width, signed, p) for p in ("wrap", "saturate", "fail")} == {total}
+        return
+    assert bitmap.fit_field(value, increment, width, signed, "fail") is None
+    assert bitmap.fit_field(value, increment, width, signed, "saturate") == (high if total > high else low)
+    assert bitmap.fit_field(value, increment, width, signed, "wrap") == (total - low) % (1 << width) + low
+
+
+def test_a_negative_number_is_too_large_for_an_unsigned_field() -> None:
+    """BITFIELD k OVERFLOW SAT SET u8 0 -1 stores 255 in Redis."""
+    assert bitmap.fit_field(-1, 0, 8, False, "saturate") == 255
+    assert bitmap.fit_field(-1, 0, 8, False, "wrap") == 255
