@@ -1,5 +1,6 @@
 """Sets against a Python set: integers, pack and table, and the draws' evenness."""
 
+import re
 from collections import Counter
 
 import pytest
@@ -53,7 +54,7 @@ class SetMachine(RuleBasedStateMachine):
 
     @rule(member=STRINGS)
     def add_string(self, member: bytes) -> None:
-        is_integer = member.isdigit() and str(int(member)).encode() == member and int(member) < 2**63
+        is_integer = re.fullmatch(rb"0|-?[1-9][0-9]*", member) is not None and int(member) < 2**63
         assert self.ours.add(member) is (member not in self.model)
         self.model.add(member)
         self.integers &= is_integer and len(self.model) <= self.most
@@ -143,5 +144,6 @@ def test_draws_are_even(members: list[bytes]) -> None:
         value.add(member)
     drawn = Counter(value.random() for _ in range(64_000))
     assert len(drawn) == 64
-    # Each is drawn 1000 times on average, with a standard deviation of 31 for perfect chance; buckets make it coarser.
-    assert 700 < min(drawn.values()) <= max(drawn.values()) < 1400
+    # Each is drawn 1000 times on average, with a standard deviation of 31 for perfect chance; in a table,
+    # members of a crowded bucket are less likely.
+    assert 500 < min(drawn.values()) <= max(drawn.values()) < 1500
