@@ -71,7 +71,7 @@ Quantity = Annotated[
                 rule(
                     "isQuantity(string(self)) && quantity(string(self)).compareTo(quantity('0')) >= 0",
                     "must be a quantity such as 500m, 2, 512Mi or 1.5Gi",
-                    messageExpression="'\"' + string(self) + '\" is not a quantity: write it like 500m, 2, 512Mi or 1.5Gi'",
+                    messageExpression="'\"' + string(self) + '\" is not a quantity: write it like 2, 512Mi or 1.5Gi'",
                 )
             ],
         }

@@ -8,7 +8,7 @@ configuration) and act/ (conditions and Events).
 import difflib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -38,13 +38,36 @@ MANAGED: Final[Mapping[str, str]] = {
     "appendonly": "this version of Scrubjay keeps data in memory only",
     "daemonize": "the process must stay in the foreground of its container",
     "supervised": "the kubelet supervises it",
+    "oom-score-adj": "the kubelet sets it",
+    "oom-score-adj-values": "the kubelet sets it",
+    "replica-priority": "the operator promotes the replica that has most",
     "pidfile": "the kubelet supervises it",
     "logfile": "logs go to the container's output, for `kubectl logs`",
     "include": "only spec.parameters is read",
     "replica-announce-ip": "the operator decides who follows whom",
     "replica-announce-port": "the operator decides who follows whom",
 }
-_MANAGED_PREFIXES: Final = ("cluster-", "tls-", "memcached-", "acl", "append", "aof-", "enable-", "syslog-")
+_MANAGED_PREFIXES: Final = (
+    "cluster-",
+    "tls-",
+    "memcached-",
+    "append",
+    "aof-",
+    "auto-aof-",
+    "enable-",
+    "syslog-",
+    "replica-announce",
+)
+
+# The engine's names for kinds of values -> ours.
+_TYPES: Final = {
+    "bool": "boolean",
+    "int": "integer",
+    "float": "float",
+    "memory": "memory",
+    "percent_or_memory": "memory-or-percent",
+    "enum": "enum",
+}
 
 _MEMORY: Final = re.compile(r"(\d+)(b|k|kb|m|mb|g|gb)?", re.IGNORECASE)  # redis.conf: 1k is 1000 bytes, 1kb is 1024
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
@@ -55,13 +78,15 @@ class Option:
     """One row of the table."""
 
     name: str
-    type: str  # boolean, integer, float, memory, enum or string
+    type: str  # boolean, integer, float, memory, memory-or-percent, enum or string
     live: bool  # changed by CONFIG SET; otherwise the process must start anew
     default: str
     managed: bool  # set by the operator: users may not
     enum: tuple[str, ...] = ()
-    minimum: float | None = None
-    maximum: float | None = None
+    minimum: int | None = None
+    maximum: int | None = None
+    effect: bool = True  # False: Redis has it, here it is taken and does nothing
+    aliases: tuple[str, ...] = ()  # older names
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +115,27 @@ def option(name: str, row: Mapping[str, Any]) -> Option:
         enum=tuple(row.get("enum", ())),
         minimum=row.get("min"),
         maximum=row.get("max"),
+        effect=row.get("effect", True),
+        aliases=tuple(row.get("aliases", ())),
     )
+
+
+def exported(engine_options: Mapping[str, Mapping[str, Any]]) -> str:
+    """parameters.json, from the option table as the engine exports it (`python -m scrubjay_engine.option_table`)."""
+    rows = {name: _row(name, given) for name, given in sorted(engine_options.items())}
+    return "{\n" + ",\n".join(f" {json.dumps(name)}: {json.dumps(row)}" for name, row in rows.items()) + "\n}\n"
+
+
+def _row(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    row = {
+        "type": _TYPES.get(given["kind"], "string"),
+        "live": given["live"],
+        "default": given["default"],
+        "managed": given["managed"] or is_managed(name),
+    }
+    optional = {"enum": given["choices"], "aliases": given["aliases"], "min": given["low"], "max": given["high"]}
+    row |= {key: value for key, value in optional.items() if value not in (None, [], ())}
+    return row if given["effect"] else row | {"effect": False}
 
 
 def is_managed(name: str) -> bool:
@@ -117,17 +162,23 @@ def _problem(name: str, value: str, known: Mapping[str, Option]) -> ParameterPro
         why = MANAGED.get(name, "it belongs to what this version of Scrubjay looks after itself")
         return ParameterProblem(name, f'parameter "{name}" is set by the operator: {why}')
     if row is None:
-        return ParameterProblem(name, f'unknown parameter "{name}"{_nearest(name, known.values())}')
+        return ParameterProblem(name, _unknown(name, known))
     wrong = _wrong_value(row, value)
     if wrong:
         return ParameterProblem(name, f'parameter "{name}" cannot be "{_CONTROL.sub("?", value)}": {wrong}')
     return None
 
 
-def _nearest(name: str, known: Iterable[Option]) -> str:
-    candidates = [row.name for row in known if not (row.managed or is_managed(row.name))]
-    matches = difflib.get_close_matches(name.lower(), candidates, n=1, cutoff=0.6)
-    return f': did you mean "{matches[0]}"?' if matches else ": the engine has no such option"
+def _unknown(name: str, known: Mapping[str, Option]) -> str:
+    present = next((row.name for row in known.values() if name.lower() in row.aliases), None)
+    if present is not None:
+        return f'parameter "{name}" has a new name: "{present}"'
+    matches = difflib.get_close_matches(name.lower(), sorted(known.keys() | MANAGED.keys()), n=1, cutoff=0.6)
+    if not matches:
+        return f'unknown parameter "{name}": the engine has no such option'
+    managed = matches[0] not in known or known[matches[0]].managed or is_managed(matches[0])
+    more = " That one is set by the operator." if managed else ""
+    return f'unknown parameter "{name}": did you mean "{matches[0]}"?{more}'
 
 
 def _wrong_value(row: Option, value: str) -> str:
@@ -138,20 +189,22 @@ def _wrong_value(row: Option, value: str) -> str:
         return "" if value.lower() in ("yes", "no") else 'it must be "yes" or "no"'
     if row.type == "enum":
         return "" if value.lower() in row.enum else f"it must be one of {', '.join(row.enum)}"
-    if row.type in ("integer", "float", "memory"):
-        number = _number(row.type, value)
-        if number is None:
-            example = "a number of bytes such as 100mb" if row.type == "memory" else "a number"
-            return f"it must be {example}"
-        if row.minimum is not None and number < row.minimum:
-            return f"it must be at least {row.minimum:g}"
-        if row.maximum is not None and number > row.maximum:
-            return f"it must be at most {row.maximum:g}"
+    if row.type == "memory-or-percent" and value.endswith("%"):
+        return "" if value[:-1].isdecimal() and 1 <= int(value[:-1]) <= 100 else "it must be 1% to 100%, or bytes"
+    if row.type == "string":
+        return ""
+    number = _number(row.type, value)
+    if number is None:
+        return f"it must be {'a number of bytes such as 100mb' if row.type.startswith('memory') else 'a number'}"
+    if row.minimum is not None and number < row.minimum:
+        return f"it must be at least {row.minimum}"
+    if row.maximum is not None and number > row.maximum:
+        return f"it must be at most {row.maximum}"
     return ""
 
 
 def _number(kind: str, value: str) -> float | None:
-    if kind == "memory":
+    if kind.startswith("memory"):
         match = _MEMORY.fullmatch(value)
         if match is None:
             return None

@@ -17,6 +17,8 @@ _KUBERNETES: Final = {
     "placement.tolerations": "https://kubernetes.io/docs/concepts/scheduling-eviction/taint-and-toleration/",
 }
 
+_NO_LIMIT: Final = 2**31 - 1  # the engine's "any number"
+
 _TEMPLATE: Final = """# CacheCluster
 
 API version `{api_version}`, kind `{kind}`, short name `{short}`. `kubectl explain {singular}.spec` says the same.
@@ -38,6 +40,11 @@ A parameter that is unknown or has a wrong value is left out, and the condition 
 
 {parameters}
 
+Two defaults are the operator's own: `repl-backlog-size` is 1/32 of the memory limit (1 to 64 MiB), and
+`repl-diskless-sync-delay` is 0.
+
+Taken, as Redis takes them, but without effect here: {idle}.
+
 These are set by the operator and refused under `parameters`:
 
 {managed}
@@ -54,8 +61,8 @@ Written by the operator.
 
 ## Scaling
 
-`replicasPerShard` is changed with `kubectl patch {singular} NAME --type=merge -p '{{"spec":{{"replicasPerShard":2}}}}'` or by applying
-the object again. The scale subresource (`kubectl scale`, HorizontalPodAutoscaler) stands for `shards`.
+`replicasPerShard` is changed with `kubectl patch {singular} NAME --type=merge -p '{{"spec":{{"replicasPerShard":2}}}}'` or by
+applying the object again. The scale subresource (`kubectl scale`, HorizontalPodAutoscaler) stands for `shards`.
 """
 
 
@@ -70,6 +77,7 @@ def page() -> str:
         name_rules="\n".join(f"- {rule['message']}." for rule in NAME_RULES),
         spec=_spec(),
         parameters=_parameters(),
+        idle=", ".join(f"`{name}`" for name, option in sorted(parameters.table().items()) if _idle(option)),
         managed=_managed(),
         status=_status(),
         columns=_columns(),
@@ -131,7 +139,7 @@ def _scalar(value: object) -> str:
 def _parameters() -> str:
     lines = ["| parameter | values | default | change |", "|---|---|---|---|"]
     for name, option in sorted(parameters.table().items()):
-        if option.managed:
+        if option.managed or not option.effect:
             continue
         change = "live" if option.live else "restart"
         default = f"`{option.default}`" if option.default else "empty"
@@ -139,11 +147,15 @@ def _parameters() -> str:
     return "\n".join(lines)
 
 
+def _idle(option: parameters.Option) -> bool:
+    return not (option.managed or option.effect)
+
+
 def _values(option: parameters.Option) -> str:
     if option.enum:
         return " ".join(f"`{value}`" for value in option.enum)
-    low = "" if option.minimum is None else f" from {option.minimum:.0f}"
-    high = "" if option.maximum is None else f" to {option.maximum:.0f}"
+    low = "" if option.minimum is None else f" from {option.minimum}"
+    high = "" if option.maximum is None or option.maximum >= _NO_LIMIT else f" to {option.maximum}"
     return option.type + low + high
 
 

@@ -284,8 +284,8 @@ class CacheClusterSpec(Written):
     memory: Memory = Field(default=Memory(), description="Use of the memory.")
     parameters: dict[str, ParameterValue] = Field(
         default={},
-        description="Options of the engine by their redis.conf names. Changed live where the option is live, else pod by"
-        " pod. What the operator sets itself (ports, maxmemory, replication) is not taken from here. Quote yes and no.",
+        description="Options of the engine by their redis.conf names. Changed live where the option is live, else"
+        " pod by pod. What the operator sets itself (ports, maxmemory, replication) is refused. Quote yes and no.",
         json_schema_extra={"maxProperties": 128},
     )
     placement: Placement = Field(default=Placement(), description="Where the pods run.")

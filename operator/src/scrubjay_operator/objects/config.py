@@ -5,16 +5,20 @@ port).
 """
 
 import hashlib
+from typing import Final
 
 from scrubjay_operator.api import names, parameters
 from scrubjay_operator.api.cachecluster import CacheCluster
-from scrubjay_operator.objects.memory import maxmemory
+from scrubjay_operator.objects.memory import maxmemory, replication_backlog
+
+_EVERYWHERE: Final = "* -::*"  # every address, and those of IPv6 where there are any
 
 
 def fixed_options() -> dict[str, str]:
     """What the operator decides once for all nodes; a change of these rolls the pods."""
     return {
-        "bind": "* -::*",
+        "bind": _EVERYWHERE,
+        "admin-bind": _EVERYWHERE,
         "protected-mode": "no",  # the network and the password keep strangers out, not the address they come from
         "port": str(names.PORT_CLIENT),
         "admin-port": str(names.PORT_ADMIN),
@@ -34,17 +38,25 @@ def memory_options(cluster: CacheCluster) -> dict[str, str]:
     }
 
 
+def own_defaults(cluster: CacheCluster) -> dict[str, str]:
+    """Defaults of ours where Redis' do not suit a managed cluster; live, and a parameter of the spec goes before them."""
+    return {
+        "repl-backlog-size": str(replication_backlog(cluster.spec.resources.memory_bytes)),
+        "repl-diskless-sync-delay": "0",  # the operator waits for each replica: nobody else will come within five seconds
+    }
+
+
 def live_options(cluster: CacheCluster) -> dict[str, str]:
-    """What a running engine must have: every live option, at its default where the spec does not name it.
+    """What a running engine must have: every live option that does something, at its default where the spec is silent.
 
     So a parameter taken out of the spec goes back to its default without a restart. The password is not among them
     (`secret.py`).
     """
-    chosen = parameters.accepted(cluster.spec.parameters)
+    chosen = own_defaults(cluster) | parameters.accepted(cluster.spec.parameters)
     live = {
         name: chosen.get(name, row.default)
         for name, row in sorted(parameters.table().items())
-        if row.live and not row.managed
+        if row.live and row.effect and not row.managed
     }
     return memory_options(cluster) | live
 
@@ -63,7 +75,8 @@ def restart_hash(cluster: CacheCluster) -> str:
 
 def render(cluster: CacheCluster) -> str:
     """The configuration file, in the syntax of redis.conf."""
-    options = fixed_options() | memory_options(cluster) | parameters.accepted(cluster.spec.parameters)
+    chosen = own_defaults(cluster) | parameters.accepted(cluster.spec.parameters)
+    options = fixed_options() | memory_options(cluster) | chosen
     return (
         f"# CacheCluster {cluster.key}. Written by {names.OPERATOR}: change spec.parameters, not this file.\n"
         f"include {names.AUTH_DIRECTORY}/{names.AUTH_FILE}\n" + _lines(options)
@@ -87,6 +100,6 @@ def _lines(options: dict[str, str]) -> str:
 
 
 def _value(name: str, value: str) -> str:
-    if name == "bind":  # a list: several arguments, none of which needs quotes
+    if value == _EVERYWHERE:  # a list: several arguments, none of which needs quotes
         return value
     return quoted(value)

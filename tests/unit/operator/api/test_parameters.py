@@ -14,6 +14,8 @@ OPTIONS = {
         Option("lazyfree-lazy-eviction", "boolean", True, "no", False),
         Option("proto-max-bulk-len", "memory", True, "512mb", False, minimum=2**20),
         Option("notify-keyspace-events", "string", True, "", False),
+        Option("maxmemory-clients", "memory-or-percent", True, "0", False, minimum=-100),
+        Option("replica-priority", "integer", True, "100", False, aliases=("slave-priority",)),
         Option("latency-ratio", "float", True, "1", False, minimum=0),
         Option("maxmemory", "memory", True, "0", True),
         Option("secret-handshake", "string", False, "", True),
@@ -35,6 +37,7 @@ def test_good_ones_have_no_problems() -> None:
         "proto-max-bulk-len": "2gb",
         "notify-keyspace-events": "Ex",
         "latency-ratio": "0.5",
+        "maxmemory-clients": "5%",
     }
     assert parameters.problems(good, OPTIONS) == []
     assert parameters.accepted(good, OPTIONS) == good
@@ -48,6 +51,10 @@ def test_unknown_one_is_named_with_its_nearest() -> None:
     assert message("flux-capacitor", "on") == 'unknown parameter "flux-capacitor": the engine has no such option'
 
 
+def test_old_name_is_told_its_new_one() -> None:
+    assert message("slave-priority", "10") == 'parameter "slave-priority" has a new name: "replica-priority"'
+
+
 def test_managed_one_says_what_to_do_instead() -> None:
     assert message("maxmemory", "1gb") == (
         'parameter "maxmemory" is set by the operator: '
@@ -55,7 +62,9 @@ def test_managed_one_says_what_to_do_instead() -> None:
     )
     assert "set by the operator" in message("tls-port", "6380")
     assert "set by the operator" in message("secret-handshake", "x")
-    assert "maxmemory" not in message("maxmemry", "1gb")  # never a suggestion that would be refused as well
+    assert message("maxmemry", "1gb") == (
+        'unknown parameter "maxmemry": did you mean "maxmemory"? That one is set by the operator.'
+    )
 
 
 @pytest.mark.parametrize(
@@ -63,12 +72,14 @@ def test_managed_one_says_what_to_do_instead() -> None:
     [
         ("hz", "0", "it must be at least 1"),
         ("hz", "501", "it must be at most 500"),
+        ("maxmemory-clients", "101%", "it must be 1% to 100%, or bytes"),
+        ("maxmemory-clients", "some", "it must be a number of bytes"),
         ("hz", "ten", "it must be a number"),
         ("hz", "1.5", "it must be a number"),
         ("loglevel", "loud", "it must be one of debug, notice"),
         ("lazyfree-lazy-eviction", "true", 'it must be "yes" or "no"'),
         ("proto-max-bulk-len", "lots", "it must be a number of bytes such as 100mb"),
-        ("proto-max-bulk-len", "1kb", "it must be at least 1.04858e+06"),
+        ("proto-max-bulk-len", "1kb", "it must be at least 1048576"),
         ("notify-keyspace-events", "E\nrequirepass x", "it must be one line without control characters"),
     ],
 )
@@ -94,6 +105,6 @@ def test_one_mistake_does_not_stop_the_rest() -> None:
 def test_table_is_sound() -> None:
     """Every default is a value that the check itself takes."""
     for name, row in parameters.table().items():
-        assert row.type in ("boolean", "integer", "float", "memory", "enum", "string"), name
+        assert row.type in ("boolean", "integer", "float", "memory", "memory-or-percent", "enum", "string"), name
         if not row.managed:
             assert parameters.problems({name: row.default}) == []

@@ -46,6 +46,16 @@ def test_live_options_return_to_their_defaults_when_taken_out() -> None:
     assert config.live_options(cache_cluster())["maxclients"] == default
 
 
+def test_own_defaults_go_behind_the_users_and_before_the_engines() -> None:
+    spec: dict[str, Any] = {"resources": {"limits": {"memory": "1Gi"}}}
+    for read in (config.live_options(cache_cluster(spec)), file_of(spec)):
+        assert read["repl-backlog-size"] == str(32 * 2**20)
+        assert read["repl-diskless-sync-delay"] == "0"
+    spec["parameters"] = {"repl-backlog-size": "2mb"}
+    assert config.live_options(cache_cluster(spec))["repl-backlog-size"] == "2mb"
+    assert file_of(spec)["repl-backlog-size"] == "2mb"
+
+
 def test_live_options_hold_the_memory_and_nothing_that_is_managed() -> None:
     live = config.live_options(cache_cluster({"memory": {"evictionPolicy": "allkeys-lfu"}}))
     assert live["maxmemory-policy"] == "allkeys-lfu"

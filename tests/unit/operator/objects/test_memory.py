@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scrubjay_operator.objects.memory import ENGINE_BYTES, maxmemory
+from scrubjay_operator.objects.memory import ENGINE_BYTES, maxmemory, replication_backlog
 
 GIB = 2**30
 
@@ -28,3 +28,7 @@ def test_bounds(limit: int, percent: int) -> None:
 @given(st.integers(64 * 2**20, 2**45), st.integers(0, 79))
 def test_more_reserved_is_never_more_memory(limit: int, percent: int) -> None:
     assert maxmemory(limit, percent + 1) <= maxmemory(limit, percent)
+
+
+def test_backlog_grows_with_the_pod_within_bounds() -> None:
+    assert [replication_backlog(limit) for limit in (2**20, 256 * 2**20, 64 * GIB)] == [2**20, 8 * 2**20, 64 * 2**20]
