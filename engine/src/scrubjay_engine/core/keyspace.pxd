@@ -14,6 +14,7 @@ cdef class Barrier:
     """Told of every entry before it is changed or removed while a snapshot runs. Subclassed by the snapshot."""
     cdef int before_change(self, Database db, Entry entry) except -1
     cdef int before_flush(self, Database db) except -1
+    cdef int after_swap(self, int first, int second) except -1
 
 
 cdef class Keyspace:

@@ -60,6 +60,9 @@ cdef class Barrier:
     cdef int before_flush(self, Database db) except -1:
         return 0
 
+    cdef int after_swap(self, int first, int second) except -1:
+        return 0
+
 
 cdef class Keyspace:
     """See keyspace.pxd for what each field means."""
@@ -97,6 +100,8 @@ cdef class Keyspace:
         a.tables, b.tables = b.tables, a.tables
         a.expiring, b.expiring = b.expiring, a.expiring
         a.expiry_position, b.expiry_position = 0, 0
+        if self.barrier is not None:
+            self.barrier.after_swap(first, second)
 
     cdef int release_object(self, object value) except -1:
         """Lets go of a compound value: small ones at once, big ones in slices by the timer (`free_lazily`)."""
