@@ -1,0 +1,3 @@
+from collections.abc import Callable
+
+def set_log(write: Callable[[int, bytes], None]) -> None: ...
