@@ -44,7 +44,8 @@ ROLE_REPLICA: Final = "replica"
 ANNOTATION_CONFIG_HASH: Final = (
     f"{GROUP}/config-hash"  # on the pod template: changes when an option changes that needs a restart
 )
-ANNOTATION_APPLIED: Final = f"{GROUP}/applied"  # on every child: digest of the manifest that was last applied, so that a field taken out of it is noticed
+# On every child: digest of the manifest that was last applied, so that a field taken out of it is noticed.
+ANNOTATION_APPLIED: Final = f"{GROUP}/applied"
 
 # -- Finalizers --------------------------------------------------------------------------------------------------------
 # None. Children carry ownerReferences, so deletion needs no help from us, and a namespace or the CRD can always be

@@ -61,8 +61,8 @@ Written by the operator.
 
 ## Scaling
 
-`replicasPerShard` is changed with `kubectl patch {singular} NAME --type=merge -p '{{"spec":{{"replicasPerShard":2}}}}'` or by
-applying the object again. The scale subresource (`kubectl scale`, HorizontalPodAutoscaler) stands for `shards`.
+`replicasPerShard` is changed by applying the object again, or with
+`kubectl patch {singular} NAME --type=merge -p '{{"spec":{{"replicasPerShard":2}}}}'`. The scale subresource (`kubectl scale`, HorizontalPodAutoscaler) stands for `shards`.
 """
 
 

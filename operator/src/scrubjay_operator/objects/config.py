@@ -39,10 +39,10 @@ def memory_options(cluster: CacheCluster) -> dict[str, str]:
 
 
 def own_defaults(cluster: CacheCluster) -> dict[str, str]:
-    """Defaults of ours where Redis' do not suit a managed cluster; live, and a parameter of the spec goes before them."""
+    """Defaults of ours where Redis' do not suit a managed cluster; live, and the spec goes before them."""
     return {
         "repl-backlog-size": str(replication_backlog(cluster.spec.resources.memory_bytes)),
-        "repl-diskless-sync-delay": "0",  # the operator waits for each replica: nobody else will come within five seconds
+        "repl-diskless-sync-delay": "0",  # no other replica is about to come: do not wait for one
     }
 
 

@@ -1,11 +1,16 @@
 """Reading a CacheCluster: defaults, and refusals with the field and the reason in words."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from scrubjay_operator.api import parameters
 from scrubjay_operator.api.cachecluster import CacheCluster, InvalidCacheCluster
 from scrubjay_operator.api.spec import DefaultUser, EvictionPolicy
+
+REPO = Path(__file__).resolve().parents[4]
 
 
 def read(spec: dict[str, Any]) -> CacheCluster:
@@ -87,3 +92,12 @@ def test_owner_reference_makes_children_go_with_the_cluster() -> None:
         "controller": True,
         "blockOwnerDeletion": True,
     }
+
+
+@pytest.mark.parametrize("path", sorted((REPO / "examples").glob("*.yaml")), ids=lambda path: path.name)
+def test_examples_are_read_and_their_parameters_taken(path: Path) -> None:
+    documents = [document for document in yaml.safe_load_all(path.read_text()) if document["kind"] == "CacheCluster"]
+    assert documents
+    for document in documents:
+        cluster = CacheCluster.read({**document, "metadata": {**document["metadata"], "namespace": "n", "uid": "u"}})
+        assert parameters.problems(cluster.spec.parameters) == []
