@@ -1,8 +1,8 @@
 """The cache-cluster chart's values: the fields of a CacheCluster's spec, and little more. Used by `generate.py`.
 
 values.schema.json is the spec's own schema in the words of JSON Schema draft 7, so that Helm refuses what the API
-server would refuse; values.yaml names every field with its description, with the default where there is one and commented out
-where there is none.
+server would refuse; values.yaml names every field with its description, with the default where there is one and
+commented out where there is none.
 """
 
 import json

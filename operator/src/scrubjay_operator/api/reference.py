@@ -62,7 +62,8 @@ Written by the operator.
 ## Scaling
 
 `replicasPerShard` is changed by applying the object again, or with
-`kubectl patch {singular} NAME --type=merge -p '{{"spec":{{"replicasPerShard":2}}}}'`. The scale subresource (`kubectl scale`, HorizontalPodAutoscaler) stands for `shards`.
+`kubectl patch {singular} NAME --type=merge -p '{{"spec":{{"replicasPerShard":2}}}}'`.
+The scale subresource (`kubectl scale`, HorizontalPodAutoscaler) stands for `shards`.
 """
 
 

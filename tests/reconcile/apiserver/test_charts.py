@@ -1,4 +1,4 @@
-"""The charts with the real helm against a real API server: lint, render, install, upgrade, uninstall, and what the roles allow."""
+"""The charts with the real helm against a real API server: render, install, upgrade, uninstall; what the roles allow."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from localkube.cluster import LocalKube
 from scrubjay_operator.api.cachecluster import CacheCluster
 from scrubjay_operator.api.settings import Settings
 
-REPO = Path(__file__).resolve().parents[2]
+REPO = Path(__file__).resolve().parents[3]
 OPERATOR, CACHE = REPO / "charts" / "scrubjay", REPO / "charts" / "cache-cluster"
 SERVER = f"--kube-version={programs.VERSION}"  # helm template asks no server
 EVERYTHING = (

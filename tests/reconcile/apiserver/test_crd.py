@@ -12,7 +12,7 @@ from localkube.cluster import LocalKube
 from scrubjay_operator.api.cachecluster import CacheCluster
 from scrubjay_operator.api.spec import CacheClusterSpec
 
-REPO = Path(__file__).resolve().parents[2]
+REPO = Path(__file__).resolve().parents[3]
 
 STATUS = {
     "observedGeneration": 1,

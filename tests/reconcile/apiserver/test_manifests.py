@@ -1,4 +1,4 @@
-"""The desired manifests on a real API server: every field is known, "restricted" is kept, applying twice changes nothing."""
+"""The desired manifests on a real API server: fields are known, "restricted" is kept, twice changes nothing."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_taken_without_a_warning_and_unchanged_the_second_time(shop: LocalKube, 
 
 
 def versions(kube: LocalKube, manifests: list[dict[str, Any]]) -> dict[str, tuple[str, int]]:
-    """resourceVersion of what is not a StatefulSet or budget (whose controllers write their status), generation of all."""
+    """resourceVersion, but for kinds whose controllers write their status; generation of all."""
     found = {}
     for manifest in manifests:
         path = f"{manifest['kind']}/{manifest['metadata']['name']}"
