@@ -92,3 +92,23 @@ def test_pods_of_the_template_are_admitted_under_restricted(shop: LocalKube) -> 
         "spec": template["spec"],
     }
     shop.kubectl("create", "--dry-run=server", "--namespace=shop", "-f", "-", stdin=json.dumps(body))
+
+
+def test_any_change_of_the_spec_can_be_applied_to_what_is_there(shop: LocalKube) -> None:
+    """No change meets a field that Kubernetes does not let change, and what is taken out of the spec goes."""
+    for spec in ({}, FULL, {"service": {"type": "LoadBalancer"}, "image": "other:1", "replicasPerShard": 0}, {}):
+        manifests = children(cache_cluster(spec, name="changed"), DEFAULTS, password=None, reader_from_primary=False)
+        for manifest in manifests:
+            del manifest["metadata"]["ownerReferences"]
+        assert "Warning" not in apply(shop, manifests)
+    service = stored(shop, "service/changed")
+    assert service["spec"]["type"] == "ClusterIP"
+    assert "nodePort" not in service["spec"]["ports"][0]
+    assert "annotations" not in service["metadata"]
+    pod = stored(shop, "statefulset/changed-0")["spec"]["template"]["spec"]
+    assert not {"tolerations", "affinity", "nodeSelector", "imagePullSecrets"} & set(pod)
+
+
+def stored(kube: LocalKube, path: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(kube.kubectl("get", path, "--namespace=shop", "-o", "json").stdout)
+    return found
