@@ -131,6 +131,16 @@ cdef class Keyspace:
                 if table_resizing(&db.tables[i]):
                     table_step(&db.tables[i], buckets)
 
+    def resizing(self) -> bool:
+        """Whether some table is being resized."""
+        cdef Database db
+        cdef int i
+        for db in self.databases:
+            for i in range(db.table_count):
+                if table_resizing(&db.tables[i]):
+                    return True
+        return False
+
     def table_bytes(self) -> int:
         cdef Database db
         cdef size_t total = 0

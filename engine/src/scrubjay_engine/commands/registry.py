@@ -1,0 +1,8 @@
+"""The families the server consists of, in the order they are installed. A module has `COMMANDS` (or `table()`), and `install(server)` where it keeps state."""
+
+MODULES = [
+    "scrubjay_engine.commands.strings",
+    "scrubjay_engine.commands.keys",
+    "scrubjay_engine.commands.connection",
+    "scrubjay_engine.commands.server",
+]
