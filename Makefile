@@ -38,8 +38,8 @@ engine/build/.built: .venv/.ready engine/setup.py $(SOURCES)
 	@cd engine && CC="$$(command -v ccache >/dev/null && echo 'ccache ')$${CC:-gcc}" ../$(PYTHON) setup.py -q build_ext --inplace
 	@touch $@
 
-generate: setup  ## write crds/ from the operator's models
-	@$(PYTHON) -m scrubjay_operator.api.generate
+generate: setup  ## write crds/, the charts' values, the pages of fields and the table of parameters
+	@$(PYTHON) -m scrubjay_engine.option_table | $(PYTHON) -m scrubjay_operator.api.generate --engine-options -
 
 lint: setup  ## ruff (format and lint), mypy, the import layers, generated files
 	@$(PYTHON) tests/run.py checks
