@@ -10,6 +10,7 @@ import pytest
 
 from fake_kubelet import FakeKubelet
 from localkube.cluster import LocalKube, control_plane
+from localkube.host import wait_until
 from operator_world import OperatorProcess, World
 
 REPO = Path(__file__).resolve().parents[2]
@@ -26,7 +27,8 @@ def bare_kube() -> Iterator[LocalKube]:
 def kube(bare_kube: LocalKube) -> LocalKube:
     """An API server that knows CacheClusters."""
     bare_kube.kubectl("apply", "-f", REPO / "crds")
-    bare_kube.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", REPO / "crds")
+    known = ("get", "cacheclusters", "--all-namespaces")
+    wait_until("CacheClusters are served", lambda: bare_kube.kubectl(*known, check=False).returncode == 0, 30)
     return bare_kube
 
 

@@ -83,7 +83,7 @@ class Engines:
         engine = self._engines.get(uid)
         if engine is None or engine.link is None:
             raise EngineSilence("there is no connection to the engine's admin port")
-        answer = await engine.link.ask(op, fields, ORDER_TIMEOUT_S)
+        answer = await engine.link.ask(op, fields, self._every if op == "probe" else ORDER_TIMEOUT_S)
         try:
             state = parse_state(answer)
         except MalformedAnswer as error:

@@ -8,7 +8,7 @@ Invariants, in the words of the protocol (leases and promises are not in use yet
 3. An epoch is used once: each promotion takes one above every epoch that anybody here has recorded, taken or promised.
 4. A restarted process (another boot id) is not the primary that was recorded, even in the same pod.
 5. An empty node never wins over one that may hold data: when the best candidate is empty, all that are silent or still loading are waited for.
-6. The candidate is the one with the highest (epoch, offset).
+6. The candidate is the one with the highest (epoch, offset), by answers that are fresh: old ones would hide what was read since.
 """
 
 from dataclasses import dataclass
@@ -21,6 +21,7 @@ from scrubjay_operator.plan.shards import Life, Member, ShardView, and_list
 from scrubjay_operator.plan.steps import Commit, Notice, Order, SetRole, Step
 
 FIRST_WAIT_S = 15.0
+FRESH_S = 0.3
 
 
 class Primary(StrEnum):
@@ -147,6 +148,9 @@ def _first(shard: ShardView) -> Decision:
 
 def _promote(shard: ShardView) -> Decision:
     """The recorded primary is lost: the best of the others, or itself once it is back and nobody else has anything."""
+    stale = [m for m in shard.members if m.state is not None and shard.now - (m.report.heard_at or 0.0) > FRESH_S]
+    if stale:
+        return Decision(Primary.LOST, tuple(_ask(shard, m) for m in stale), wait=_obituary(shard), come_back=0.0)
     best, wait = elect(shard)
     if best is None:
         return Decision(Primary.LOST, wait=f"the primary {shard.record.primary} is lost, and {wait}")
@@ -165,6 +169,11 @@ def _promote(shard: ShardView) -> Decision:
     )
     steps = (commit, *crown(shard, best, record, Notice("Promoted", text, warning=True)))
     return Decision(Primary.LOST, steps, wait=text, failover=failover)
+
+
+def _ask(shard: ShardView, member: Member) -> Order:
+    lane = f"{shard.lane}/{member.pod.name}"
+    return Order(words=f"asked {member.pod.name} how far it is", lane=lane, pod=member.pod, op="probe")
 
 
 def _adopt(shard: ShardView) -> Decision:

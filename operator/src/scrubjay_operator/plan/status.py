@@ -176,13 +176,14 @@ class _Facts:
             OperationKind.ROLLING_CHANGE,
             OperationKind.HANDING_OVER,
         )
-        return Phase.UPDATING if changing and self.available else Phase.DEGRADED
+        unharmed = not self.lacks and not self.troubles
+        return Phase.UPDATING if self.available and (changing or unharmed) else Phase.DEGRADED
 
     def conditions(self) -> list[Condition]:
         word, sentence = ("AllServing", _all_serving(self.snapshot)) if self.ready else self.reason()
         stalled = self.stalled
         made = self._condition
-        degraded = self.created and not self.ready and self.phase() is not Phase.UPDATING
+        degraded = self.created and bool(self.lacks or self.troubles) and self.phase() is not Phase.UPDATING
         return [
             made(ConditionType.READY, self.ready, word, sentence),
             self._available(),
