@@ -103,8 +103,8 @@ def test_a_frozen_primary_is_not_replaced_while_it_may_still_run(world: World) -
     world.until_ready("a")
     engine = world.kubelet.engine(world.namespace, "a-0-0")
     engine.frozen = True
-    world.until("it is said", lambda: world.condition("a", "Available")["status"] == "False")
-    assert "does not answer" in world.condition("a", "Available")["message"]
+    world.until("it is said", lambda: "does not answer" in world.condition("a", "Available")["message"])
+    assert world.condition("a", "Available")["status"] == "False"
     assert _primary(world) == "a-0-0"
     engine.frozen = False
     world.until_ready("a")

@@ -135,6 +135,10 @@ class World:
         found = self.kube.audit.writes(mark, agent="scrubjay-operator")
         return [f"{write.verb} {write.resource} {write.namespace}/{write.name}" for write in found]
 
+    def own_writes(self, mark: int) -> list[str]:
+        """What the operator wrote since the mark in this namespace."""
+        return [write for write in self.writes(mark) if f" {self.namespace}/" in write]
+
     def roles(self) -> dict[str, str]:
         """Role labels by pod."""
         pods = self.get("pods").get("items", [])

@@ -9,7 +9,6 @@ import os
 import sys
 import uuid
 
-import kopf
 import uvloop
 
 from scrubjay_operator.act import http
@@ -24,7 +23,7 @@ from scrubjay_operator.act.queue import WorkQueue
 from scrubjay_operator.act.reconcile import Tools
 from scrubjay_operator.api.names import OPERATOR_LEASE
 from scrubjay_operator.api.settings import InvalidSettings, Settings
-from scrubjay_operator.handlers import watch
+from scrubjay_operator.handlers.watch import watch
 from scrubjay_operator.objects.pod import EngineDefaults
 from scrubjay_operator.observe.cache import ObjectCache
 from scrubjay_operator.observe.snapshot import Key
@@ -48,10 +47,11 @@ async def operate(settings: Settings) -> None:
         active=leadership.active,
         term=lambda: leadership.term,
     )
-    loop = Loop(queue, tools, settings.watch_namespace or None)
+    namespace = settings.watch_namespace or None
+    loop = Loop(queue, tools, namespace)
     runner = await http.serve("", settings.http_port, loop.stuck)
     election = asyncio.create_task(leadership.run(loop.start, loop.stop))
-    watching = asyncio.create_task(_watch(settings, inbox))
+    watching = asyncio.create_task(watch(kube, inbox, namespace))
     try:
         done, _ = await asyncio.wait((election, watching), return_when=asyncio.FIRST_COMPLETED)
         for task in done:
@@ -63,17 +63,6 @@ async def operate(settings: Settings) -> None:
         await asyncio.gather(election, watching, return_exceptions=True)
         await runner.cleanup()
         await kube.close()
-
-
-async def _watch(settings: Settings, inbox: Inbox) -> None:
-    """Kopf: login, watches, and the end by a signal."""
-    await kopf.operator(
-        registry=watch.registry(inbox),
-        settings=watch.settings(),
-        standalone=True,
-        clusterwide=not settings.watch_namespace,
-        namespaces=[settings.watch_namespace] if settings.watch_namespace else [],
-    )
 
 
 def main() -> None:

@@ -188,7 +188,9 @@ class Engines:
         before = engine.report
         restarted = before.state is None or before.state.boot != state.boot
         configured = "" if restarted else before.configured
-        engine.report = EngineReport(state=state, heard_at=self._clock(), configured=configured)
+        now = self._clock()
+        since = now if restarted else before.boot_since
+        engine.report = EngineReport(state=state, heard_at=now, boot_since=since, configured=configured)
         if before.state is None or before.failing_since is not None or before.state.matters() != state.matters():
             self._wake(engine.key)
 
@@ -196,19 +198,21 @@ class Engines:
         if engine.closed or engine.link is not link:
             return
         engine.link = None
-        self._fail(engine, reason)
+        self._fail(engine, reason, broken=True)
         self._connect(engine)
 
-    def _fail(self, engine: _Engine, reason: str, *, refused: bool = False) -> None:
+    def _fail(self, engine: _Engine, reason: str, *, refused: bool = False, broken: bool = False) -> None:
         """The engine is silent from now on, until it answers. The connection, if there is one, is given up."""
         metrics.PROBES.labels("failed").inc()
         before = engine.report
         since = before.failing_since if before.failing_since is not None else self._clock()
-        engine.report = replace(before, failing_since=since, failure=reason, refused=refused)
+        engine.report = replace(
+            before, failing_since=since, failure=reason, refused=refused, broken=broken or refused or before.broken
+        )
         engine.asked_at = None
         if engine.link is not None:
             link, engine.link = engine.link, None
             link.close()
         if before.failing_since is None or before.refused != refused:
-            log.info("engine %s of %s is silent: %s", engine.uid, "/".join(engine.key), reason)
+            log.debug("engine %s of %s is silent: %s", engine.uid, "/".join(engine.key), reason)
             self._wake(engine.key)

@@ -105,6 +105,16 @@ class KubeClient:
             if not query["continue"]:
                 return Listing(items, page["metadata"].get("resourceVersion") or "")
 
+    async def serves(self, kind: Kind) -> bool:
+        """Does the API server list this kind in its discovery?"""
+        try:
+            found = await self._call("GET", kind, f"/apis/{kind.api_version}" if kind.group else f"/api/{kind.version}")
+        except ApiError as error:
+            if not error.gone:
+                raise
+            return False
+        return any(resource.get("name") == kind.plural for resource in found.get("resources") or ())
+
     async def create(self, kind: Kind, manifest: Manifest) -> Manifest:
         return await self._call("POST", kind, kind.path(manifest["metadata"].get("namespace")), body=manifest)
 

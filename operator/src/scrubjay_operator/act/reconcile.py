@@ -27,6 +27,7 @@ from scrubjay_operator.plan.steps import CHILDREN, Notice, Step
 log = logging.getLogger(__name__)
 
 SAFETY_NET_S = 300.0
+UNHEARD_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,8 @@ class Reconciler:
         if view.metadata.deletion_timestamp is not None:
             return Outcome(("it is being deleted: its children go with it",))
         snapshot = self._observe(view)
+        if any(report.unheard for report in snapshot.engines.values()):
+            return Outcome(come_back=UNHEARD_S)
         run = Run(snapshot, snapshot.settled)
         if view.cluster is None:
             return await self._report(

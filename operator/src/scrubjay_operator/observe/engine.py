@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 Role = Literal["waiting", "primary", "replica"]
+GRACE_S = 1.0
 ROLES: tuple[Role, ...] = ("waiting", "primary", "replica")
 
 
@@ -74,19 +75,28 @@ class EngineReport:
     """What the operator knows of one engine: its last answer, and since when it has been silent.
 
     Times are seconds of the operator's monotonic clock. `refused` means that the last attempt met a closed port on a machine that answers,
-    which is a proof that no process listens; any other failure only means silence.
+    which is a proof that no process listens, `broken` that its connection ended; any other failure only means silence. `boot_since` is when this run of the process was first heard of.
     """
 
     state: EngineState | None = None
     heard_at: float | None = None
+    boot_since: float = 0.0
     failing_since: float | None = None
     failure: str = ""
     refused: bool = False
+    broken: bool = False
     configured: str = ""
 
     @property
-    def answers(self) -> bool:
-        return self.state is not None and self.failing_since is None
+    def unheard(self) -> bool:
+        """Nothing is known yet, neither an answer nor a failure: it was only just asked for the first time."""
+        return self.state is None and self.failing_since is None
+
+    def answers(self, now: float) -> bool:
+        """It answers, or has only been silent for less than GRACE_S. A broken or refused connection is no such hiccup."""
+        if self.state is None:
+            return False
+        return self.failing_since is None or (not self.broken and now - self.failing_since < GRACE_S)
 
     def silent_for(self, now: float) -> float:
         """Seconds since the first of the failures that followed its last answer; 0 while it answers."""

@@ -7,7 +7,7 @@ added are theirs. The digest finds fields that were taken out of the manifest, t
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 from scrubjay_operator.api import names, quantity
@@ -124,7 +124,7 @@ def _list_differs(wanted: list[Any], found: object, path: str) -> str:
     return next((w for i, (a, b) in pairs if (w := differs(a, b, f"{path}[{i}]"))), "")
 
 
-def _number(value: object) -> Decimal | None:
+def _number(value: object) -> Fraction | None:
     if isinstance(value, bool) or not isinstance(value, (str, int)):
         return None
     try:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from scrubjay_operator.api.status import Failover, OperationKind
+from scrubjay_operator.observe.engine import GRACE_S
 from scrubjay_operator.observe.snapshot import Child, ClusterSnapshot, Manifest
 from scrubjay_operator.plan import children, handover, promotion, roles, rollout, scale
 from scrubjay_operator.plan.promotion import Decision, Primary
@@ -56,8 +57,17 @@ def make_plan(snapshot: ClusterSnapshot, wanted: Wanted) -> Plan:
     manifests = tuple(_sized(manifest, sizes) for manifest in wanted.manifests)
     repairs = children.repair(snapshot, manifests)
     urgent = [step for shard in shards for step in shard.steps]
-    times = [shard.come_back for shard in shards if shard.come_back is not None]
+    times = [shard.come_back for shard in shards if shard.come_back is not None] + _hiccups(snapshot)
     return Plan((*urgent, *repairs), shards, manifests, len(repairs), min(times, default=None))
+
+
+def _hiccups(snapshot: ClusterSnapshot) -> list[float]:
+    """When to look again at engines that have only just fallen silent, in seconds from now."""
+    return [
+        GRACE_S - report.silent_for(snapshot.now) + 0.05
+        for report in snapshot.engines.values()
+        if report.failing_since is not None and report.answers(snapshot.now)
+    ]
 
 
 def plan_shard(snapshot: ClusterSnapshot, number: int, wanted: Wanted) -> ShardPlan:

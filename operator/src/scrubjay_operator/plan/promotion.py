@@ -148,7 +148,8 @@ def _first(shard: ShardView) -> Decision:
 
 def _promote(shard: ShardView) -> Decision:
     """The recorded primary is lost: the best of the others, or itself once it is back and nobody else has anything."""
-    stale = [m for m in shard.members if m.state is not None and shard.now - (m.report.heard_at or 0.0) > FRESH_S]
+    since = _noticed(shard)
+    stale = [m for m in shard.members if m.state is not None and (m.report.heard_at or 0.0) < since]
     if stale:
         return Decision(Primary.LOST, tuple(_ask(shard, m) for m in stale), wait=_obituary(shard), come_back=0.0)
     best, wait = elect(shard)
@@ -169,6 +170,16 @@ def _promote(shard: ShardView) -> Decision:
     )
     steps = (commit, *crown(shard, best, record, Notice("Promoted", text, warning=True)))
     return Decision(Primary.LOST, steps, wait=text, failover=failover)
+
+
+def _noticed(shard: ShardView) -> float:
+    """When the loss was noticed: answers from before may be behind what the candidates have read since."""
+    old = shard.recorded
+    if old is None:
+        return shard.now - FRESH_S
+    if old.report.failing_since is not None:
+        return old.report.failing_since
+    return old.report.boot_since if _restarted(shard, old) else shard.now - FRESH_S
 
 
 def _ask(shard: ShardView, member: Member) -> Order:

@@ -28,16 +28,17 @@ class Member:
     report: EngineReport
     node_ready: bool = True
     age: float = 0.0
+    now: float = 0.0
 
     @property
     def state(self) -> EngineState | None:
         """What its engine says now; None while it does not answer."""
-        return self.report.state if self.report.answers else None
+        return self.report.state if self.report.answers(self.now) else None
 
     @property
     def life(self) -> Life:
         """GONE: its container has ended, or a machine that answers has nobody listening on the port."""
-        if self.report.answers:
+        if self.report.answers(self.now):
             return Life.ANSWERS
         if self.pod.process_gone or (self.report.refused and self.node_ready):
             return Life.GONE
@@ -104,6 +105,7 @@ def look(snapshot: ClusterSnapshot, number: int) -> ShardView:
             snapshot.engine(pod),
             node_ready=pod.node not in nodes or nodes[pod.node].ready,
             age=(snapshot.wall - pod.created).total_seconds(),
+            now=snapshot.now,
         )
         for pod in snapshot.shard_pods(number)
     )
