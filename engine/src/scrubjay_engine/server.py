@@ -30,6 +30,7 @@ from scrubjay_engine.core.engine import Engine
 from scrubjay_engine.core.eviction import Eviction
 from scrubjay_engine.core.expiry import ActiveExpiry
 from scrubjay_engine.core.keyspace import Keyspace
+from scrubjay_engine.http import HttpPort
 
 log = logging.getLogger(__name__)
 
@@ -78,6 +79,9 @@ class Server:
         for name in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(name, self._on_signal, name)
         self.spawn(self._keep_time(), "timer")
+        http = HttpPort(self)
+        await http.start()
+        self.on_stop.append(http.stop)
         for step in self.before_listening:
             await step()
         self.listen("clients", self.config.number("port"), self._accepted)

@@ -5,4 +5,5 @@ MODULES = [
     "scrubjay_engine.commands.keys",
     "scrubjay_engine.commands.connection",
     "scrubjay_engine.commands.server",
+    "scrubjay_engine.commands.info",
 ]

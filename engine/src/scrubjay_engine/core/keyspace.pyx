@@ -707,6 +707,20 @@ cdef class Database:
     def count_in_slot(self, int slot) -> int:
         return table_len(&self.tables[slot]) if self.table_count > 1 else 0
 
+    def average_ttl(self) -> int:
+        """Milliseconds that expiring keys have left on average, from a sample (INFO keyspace)."""
+        cdef void* found[32]
+        cdef int n, i, count = 0
+        cdef int64_t total = 0
+        if self.expiring == 0:
+            return 0
+        n = table_sample(self.random_table(), &self.space.random_state, found, 32, True)
+        for i in range(n):
+            if entry_expires(<Entry>found[i]):
+                count += 1
+                total += max(entry_expire_at(<Entry>found[i]) - self.space.now_ms, 0)
+        return total // count if count else 0
+
     def random_key(self):
         """A live key at random, or None."""
         cdef Entry entry
