@@ -1,4 +1,4 @@
-"""What a cluster needs beside Kubernetes itself: DNS, a default StorageClass, metrics; their images and manifests.
+"""What a cluster needs beside Kubernetes itself: DNS, a default StorageClass, on request metrics; their images and manifests.
 
 Called by ``cluster.up``; the images (with the Debian base of the project's own images) are what a new node is furnished with.
 """
@@ -14,6 +14,7 @@ from localkube.host import IMAGE_COMMANDS, cache_folder, install, run, step
 from localkube.instance import DNS_IP, Instance
 
 MANIFESTS = Path(__file__).resolve().parent / "manifests"
+METRICS = MANIFESTS / "metrics.yaml"
 PAUSE_SOURCE = """#include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -31,22 +32,27 @@ def build() -> list[Path]:
     """The layouts of all base images, built where the cache lacks them."""
     if not _built:
         install(IMAGE_COMMANDS)
-        tools = [programs.tool(name) for name in programs.CLUSTER_TOOLS]
+        dns, storage = programs.tool("coredns"), programs.tool("local-path-provisioner")
+        programs.tool("helm")
         with step("preparing the base images"):
             pause = images.from_files(images.PAUSE, 'FROM scratch\nCOPY pause /\nENTRYPOINT ["/pause"]\n', [_pause()])
-            own = [
-                images.from_files(f"localhost/{tool.name}:1", f"FROM scratch\nCOPY {tool.name} /usr/bin/\n", [tool])
-                for tool in tools
-                if tool.name != "helm"
-            ]
-            _built.extend([pause, _busybox(), *own, bases.base()])
+            _built.extend([pause, _busybox(), _program_image(dns), _program_image(storage), bases.base()])
     return list(_built)
+
+
+def metrics_image() -> Path:
+    """The layout of metrics-server's image."""
+    return _program_image(programs.tool("metrics-server"))
+
+
+def _program_image(program: Path) -> Path:
+    return images.from_files(f"localhost/{program.name}:1", f"FROM scratch\nCOPY {program.name} /usr/bin/\n", [program])
 
 
 def manifests(instance: Instance) -> str:
     """YAML of the addons for that instance."""
     values = {"DNS_IP": DNS_IP, "VOLUMES": f"{instance.root}/volumes"}
-    texts = [Template(path.read_text()) for path in sorted(MANIFESTS.glob("*.yaml"))]
+    texts = [Template((MANIFESTS / name).read_text()) for name in ("dns.yaml", "storage.yaml")]
     return "\n---\n".join(text.safe_substitute(values) for text in texts)
 
 

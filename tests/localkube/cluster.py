@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from localkube import addons, controlplane, instance, nodes, processes, programs
+from localkube import addons, controlplane, images, instance, nodes, processes, programs
 from localkube.audit import AuditLog
 from localkube.host import NODE_COMMANDS, LocalkubeError, install, run, say, step, wait_until
 from localkube.instance import Instance
@@ -58,19 +58,20 @@ def control_plane(name: str = "control-plane") -> Iterator[LocalKube]:
         down(kube.instance)
 
 
-def up(name: str, nodes: int = 3, owned: bool = False) -> LocalKube:
+def up(name: str, nodes: int = 3, owned: bool = False, metrics: bool = False) -> LocalKube:
     """Start an instance; what a failed start left behind is removed again.
 
     ``owned``: it ends with this program; what a killed one leaves is removed by the next ``prune``.
+    ``metrics``: with metrics-server, whose building takes a few minutes the first time.
     """
     stale = instance.load(name)
-    if stale is not None and not processes.running(stale, "kube-apiserver"):
+    if stale is not None and not is_up(stale):
         say(f"{name} was left over by a host that restarted or a run that was killed: removing it")
         down(stale)
     _prepare(nodes)
     made = instance.create(name, nodes, processes.identity() if owned else "")
     try:
-        _start(made)
+        _start(made, metrics)
     except BaseException:
         say(f"starting {name} failed; its logs are kept in {_keep_logs(made)}")
         down(made)
@@ -94,6 +95,11 @@ def down(which: Instance) -> None:
         raise LocalkubeError(f"{which.root} could not be removed whole; what is in it is held by somebody")
 
 
+def is_up(which: Instance) -> bool:
+    """Is its API server there? (An instance whose host restarted is known, but not up.)"""
+    return bool(processes.running(which, "kube-apiserver"))
+
+
 def prune() -> None:
     """Take down what belongs to programs that are no more."""
     for which in instance.list_all():
@@ -111,7 +117,7 @@ def _prepare(node_count: int) -> None:
         addons.build()
 
 
-def _start(made: Instance) -> None:
+def _start(made: Instance, metrics: bool) -> None:
     with step(f"starting the control plane of {made.name}"):
         authority = controlplane.prepare(made)
         if made.nodes:
@@ -122,8 +128,11 @@ def _start(made: Instance) -> None:
     kube = LocalKube(made)
     with step(f"starting {made.nodes} nodes"):
         nodes.start(made, authority)
-    with step("starting DNS, storage and metrics"):
+    with step("starting DNS and storage"):
         kube.kubectl("apply", "-f", "-", stdin=addons.manifests(made))
+        if metrics:
+            images.load(made, addons.metrics_image())
+            kube.kubectl("apply", "-f", addons.METRICS)
         wait_until("nodes Ready", lambda: _ready_nodes(kube) == made.nodes, 120, f"see {made.logs}")
         addons.wait(kube.kubectl)
 

@@ -38,6 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     verbs.add_parser("build", help="compile the programs and build the base images; `up` does it by itself")
     up = verbs.add_parser("up", help="start an instance; prints its kubeconfig's path")
     up.add_argument("--nodes", type=int, default=3, help="0: the control plane alone (default: 3)")
+    up.add_argument("--metrics", action="store_true", help="with metrics-server, for kubectl top and autoscalers")
     down = verbs.add_parser("down", help="stop an instance and remove all of it but the caches")
     down.add_argument("--all", action="store_true", help="every instance in this root")
     verbs.add_parser("prune", help="take down what belongs to programs that are no more")
@@ -70,7 +71,7 @@ def _carry_out(options: argparse.Namespace) -> int:
             programs.kubernetes()
             addons.build()
         case "up":
-            kube = cluster.up(options.name, options.nodes)
+            kube = cluster.up(options.name, options.nodes, metrics=options.metrics)
             say(f"{options.name} is up: {options.nodes} nodes")
             print(f"export KUBECONFIG={kube.kubeconfig}")
         case "down":

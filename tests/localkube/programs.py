@@ -18,7 +18,7 @@ from pathlib import Path
 from localkube.host import LocalkubeError, cache_folder, run, say, step
 
 SOURCE = Path(__file__).resolve().parent / "go"
-FLAGS = ("-trimpath", "-ldflags=-s -w")
+FLAGS = ("-ldflags=-s -w",)
 VERSION = "v1.34.4"  # of k8s.io/kubernetes in go.mod; clients ask for it
 VERSIONED = ("-trimpath", f"-ldflags=-s -w -X k8s.io/component-base/version.gitVersion={VERSION}")
 KUBERNETES = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-proxy", "kube-scheduler", "kubectl", "kubelet")
@@ -30,7 +30,6 @@ TOOLS = {
     "versitygw": "github.com/versity/versitygw/cmd/versitygw@v1.8.0",  # an S3 server over a folder, for backup tests
     "kind": "sigs.k8s.io/kind@v0.30.0",  # only where a Docker engine runs
 }
-CLUSTER_TOOLS = ("helm", "coredns", "local-path-provisioner", "metrics-server")
 OLDEST_GO = (1, 24)
 
 
