@@ -410,6 +410,10 @@ cdef class Connection(Client):
         """Bytes this client takes in buffers (CLIENT LIST tot-mem, client eviction)."""
         return 512 + self.query_capacity + (0 if self.out_borrowed else self.out_capacity)
 
+    def preload(self, bytes data) -> None:
+        """Input that was received before the connection was made; `start` and `go_on` take it up."""
+        self.keep(PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
+
     # -- pausing -------------------------------------------------------------------------------------------------------
 
     def pause(self) -> None:
@@ -488,6 +492,8 @@ cdef class Connection(Client):
         elif self.out_size == 0 and self.writing:
             self.writing = False
             self.loop.remove_writer(self.fd)
+        if self.out_size == 0 and self.replica is not None:
+            self.replica.drained()
         return 0
 
     def on_writable(self) -> None:

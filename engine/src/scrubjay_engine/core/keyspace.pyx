@@ -95,13 +95,15 @@ cdef class Keyspace:
 
     def swap(self, int first, int second) -> None:
         """SWAPDB: exchanges the contents; watchers stay with their number."""
-        cdef Database a = self.databases[first]
-        cdef Database b = self.databases[second]
+        self.exchange(self.databases[first], self.databases[second])
+        if self.barrier is not None:
+            self.barrier.after_swap(first, second)
+
+    def exchange(self, Database a, Database b) -> None:
+        """Exchanges the contents of two databases, of which one may be a fresh one that was loaded aside (replication)."""
         a.tables, b.tables = b.tables, a.tables
         a.expiring, b.expiring = b.expiring, a.expiring
         a.expiry_position, b.expiry_position = 0, 0
-        if self.barrier is not None:
-            self.barrier.after_swap(first, second)
 
     cdef int release_object(self, object value) except -1:
         """Lets go of a compound value: small ones at once, big ones in slices by the timer (`free_lazily`)."""

@@ -34,19 +34,19 @@ class ReplicationStream:
         self.end = position
         self._blocks: list[bytearray] = []
         self._starts: list[int] = []
-        self._database = -1
+        self.database = -1  # selected by the last SELECT in the stream; -1: the next command gets one
 
     def feed(self, database: int, command: bytes) -> None:
         """Append one encoded command that belongs to a database (-1: to none, as PING does)."""
-        if database != self._database and database >= 0:
+        if database != self.database and database >= 0:
             number = b"%d" % database
             self.append(b"*2\r\n$6\r\nSELECT\r\n$%d\r\n%b\r\n" % (len(number), number))
-            self._database = database
+            self.database = database
         self.append(command)
 
     def forget_database(self) -> None:
         """The next command gets a SELECT: a replica is about to start reading here."""
-        self._database = -1
+        self.database = -1
 
     def append(self, data: bytes) -> None:
         """Append bytes as they are."""
@@ -97,4 +97,4 @@ class ReplicationStream:
         self._blocks.clear()
         self._starts.clear()
         self.start = self.end = position
-        self._database = -1
+        self.database = -1

@@ -1,0 +1,148 @@
+"""The admin port: one JSON object a line in, one a line out, in order (docs/architecture/admin-protocol.md).
+
+Thin on purpose: it reads fields, names the one that is wrong, and calls `engine.node`. Started by `install` when `admin-port` is set; before the data is
+loaded, so that the operator sees a node that is loading.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from scrubjay_engine.replication.node import Node
+from scrubjay_engine.replication.role import Address, Refused
+
+if TYPE_CHECKING:
+    from scrubjay_engine.server import Server
+
+log = logging.getLogger(__name__)
+
+LONGEST_REQUEST = 1 << 20
+Fields = dict[str, Any]
+
+
+class AdminPort:
+    """Answers the operator."""
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+        self._operations: dict[str, Callable[[Fields], Fields]] = {
+            "probe": self._probe,
+            "promise": self._promise,
+            "promote": self._promote,
+            "follow": self._follow,
+            "configure": self._configure,
+        }
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One connection, until its end."""
+        try:
+            while True:
+                line = await reader.readline()
+                if not line:
+                    break
+                writer.write(json.dumps(self.answer(line), separators=(",", ":")).encode() + b"\n")
+                await writer.drain()
+        except (ConnectionError, ValueError) as error:  # ValueError: a line beyond the limit
+            log.info("admin connection ended: %s", error)
+        finally:
+            writer.close()
+
+    def answer(self, line: bytes) -> Fields:
+        """The answer to one request."""
+        serial: Any = None
+        try:
+            request = json.loads(line)
+            if not isinstance(request, dict):
+                raise Refused("BAD", "a request is a JSON object")
+            serial = request.get("id")
+            operation = self._operations.get(str(request.get("op")))
+            if operation is None:
+                raise Refused("BAD", f"op {request.get('op')!r} is none of {', '.join(self._operations)}")
+            more = operation(request)
+        except json.JSONDecodeError as error:
+            return _refusal(serial, "BAD", f"not JSON: {error}")
+        except Refused as error:
+            return _refusal(serial, error.code, str(error))
+        except OSError as error:
+            log.exception("the node's state could not be written")
+            return _refusal(serial, "BUSY", f"the node's state could not be written: {error}")
+        return {"id": serial, "ok": True, **more, **self.node.state()}
+
+    def _probe(self, request: Fields) -> Fields:
+        term = _number(request, "term") if request.get("term") is not None else None
+        grant = request.get("grant")
+        if grant is not None and not isinstance(grant, dict):
+            raise Refused("BAD", "grant is {reading, ttlMs}")
+        self.node.probe(term, None if grant is None else (_number(grant, "reading"), _number(grant, "ttlMs")))
+        return {}
+
+    def _promise(self, request: Fields) -> Fields:
+        self.node.promise(_number(request, "epoch"))
+        return {}
+
+    def _promote(self, request: Fields) -> Fields:
+        confirm, ack = _uids(request, "confirm"), _uids(request, "ack")
+        self.node.promote(_number(request, "epoch"), _version(request), confirm, ack)
+        return {}
+
+    def _follow(self, request: Fields) -> Fields:
+        primary = request.get("primary")
+        if not isinstance(primary, dict):
+            raise Refused("BAD", "primary is {uid, host, port}")
+        uid, host = primary.get("uid"), primary.get("host")
+        if not isinstance(uid, str) or not isinstance(host, str) or not host:
+            raise Refused("BAD", "primary.uid and primary.host are texts")
+        port = _number(primary, "port")
+        self.node.follow(_number(request, "epoch"), _version(request), Address(uid, host, port))
+        return {}
+
+    def _configure(self, request: Fields) -> Fields:
+        parameters = request.get("parameters")
+        if not isinstance(parameters, dict) or not all(isinstance(value, str) for value in parameters.values()):
+            raise Refused("BAD", "parameters is an object of texts")
+        applied, restart = self.node.configure(parameters)
+        return {"applied": applied, "restart": restart}
+
+
+def _refusal(serial: Any, code: str, message: str) -> Fields:
+    return {"id": serial, "ok": False, "error": {"code": code, "message": message}}
+
+
+def _number(fields: Fields, name: str) -> int:
+    value = fields.get(name)
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise Refused("BAD", f"{name} is a whole number, not {value!r}")
+    return value
+
+
+def _version(fields: Fields) -> tuple[int, int]:
+    value = fields.get("version")
+    if not isinstance(value, list) or len(value) != 2 or not all(type(part) is int for part in value):
+        raise Refused("BAD", f"version is [term, counter], not {value!r}")
+    return value[0], value[1]
+
+
+def _uids(fields: Fields, name: str) -> tuple[str, ...]:
+    value = fields.get(name, [])
+    if not isinstance(value, list) or not all(isinstance(part, str) for part in value):
+        raise Refused("BAD", f"{name} is a list of uids, not {value!r}")
+    return tuple(value)
+
+
+def install(server: Server) -> None:
+    """The part `node`, and the port where one is set."""
+    node = server.engine.parts["node"] = Node(server)
+    server.every(0.2, node.each_second)
+
+    async def listen() -> None:
+        port = server.config.number("admin-port")
+        if port:
+            admin = AdminPort(node)
+            await asyncio.start_server(admin.serve, server.config.text("admin-bind") or None, port, limit=LONGEST_REQUEST)
+            log.info("Admin port %d open", port)
+
+    server.before_listening.insert(0, listen)
