@@ -142,7 +142,9 @@ def install(server: Server) -> None:
         port = server.config.number("admin-port")
         if port:
             admin = AdminPort(node)
-            await asyncio.start_server(admin.serve, server.config.text("admin-bind") or None, port, limit=LONGEST_REQUEST)
+            await asyncio.start_server(
+                admin.serve, server.config.text("admin-bind") or None, port, limit=LONGEST_REQUEST
+            )
             log.info("Admin port %d open", port)
 
     server.before_listening.insert(0, listen)

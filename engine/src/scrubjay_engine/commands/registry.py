@@ -6,4 +6,6 @@ MODULES = [
     "scrubjay_engine.commands.connection",
     "scrubjay_engine.commands.server",
     "scrubjay_engine.commands.info",
+    "scrubjay_engine.commands.replication",
+    "scrubjay_engine.admin",
 ]

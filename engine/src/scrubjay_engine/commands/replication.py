@@ -87,8 +87,9 @@ def _filter(announced: dict[str, str], value: bytes) -> None:
 
 def _acknowledge(replication: Replication, client: Client, name: bytes, value: bytes) -> object:
     if name.lower() == b"getack":
-        if replication.follower is not None and replication.follower.link is client:
-            client.engine.loop.call_soon(replication.follower.send_ack)
+        follower = replication.follower
+        if follower is not None and client is follower.link:
+            replication.engine.loop.call_soon(follower.send_ack)
         return NO_REPLY
     if client.replica is not None:
         replication.note_ack(client, integer(value))
@@ -111,7 +112,9 @@ def wait(client: Client, args: list[bytes]) -> object:
     """WAIT numreplicas timeout: how many replicas have everything this client wrote."""
     replication: Replication = client.engine.replication
     if replication.follower is not None:
-        raise CommandError("ERR WAIT cannot be used with replica instances. Please also note that since Redis 4.0 if a replica is configured to be writable (which is not the default) writes to replicas are just local and are not propagated.")
+        raise CommandError(
+            "ERR WAIT cannot be used with replica instances. Please also note that since Redis 4.0 if a replica is configured to be writable (which is not the default) writes to replicas are just local and are not propagated."
+        )
     wanted = integer(args[1])
     timeout = integer(args[2], CommandError("ERR timeout is not an integer or out of range"))
     if timeout < 0:

@@ -75,7 +75,9 @@ class Images:
         if self.current is None:
             self._engine.loop.call_soon(self._next)
 
-    def start(self, purpose: str, consumers: list[Consumer], *, exact: bool = True, facts: dict[bytes, bytes] | None = None) -> Image:
+    def start(
+        self, purpose: str, consumers: list[Consumer], *, exact: bool = True, facts: dict[bytes, bytes] | None = None
+    ) -> Image:
         """Fix the point in time now and begin. RuntimeError while another image is being taken."""
         config = self._engine.config
         snapshot = Snapshot(
@@ -83,7 +85,8 @@ class Images:
             exact=exact,
             compress=config.flag("rdbcompression"),
             checksum=config.flag("rdbchecksum"),
-            access=config.text("maxmemory-policy") not in ("noeviction", "volatile-ttl", "volatile-random", "allkeys-random"),
+            access=config.text("maxmemory-policy")
+            not in ("noeviction", "volatile-ttl", "volatile-random", "allkeys-random"),
         )
         snapshot.begin({**common_facts(self._engine), **(facts or {})}, function_codes(self._engine))
         image = self.current = Image(purpose, snapshot, consumers)
@@ -123,8 +126,14 @@ class Images:
                 consumer.write(data)
         if not image.consumers and not image.snapshot.aborted:
             image.abort("nobody wants it any more")
-        while any(consumer.full() and not consumer.gone() for consumer in image.consumers) and not image.snapshot.aborted:
-            await asyncio.sleep(WAIT)
+        while self._must_wait(image):
+            await asyncio.sleep(WAIT)  # noqa: ASYNC110 (consumers are sockets and files: none of them says when it has room)
+
+    @staticmethod
+    def _must_wait(image: Image) -> bool:
+        return not image.snapshot.aborted and any(
+            consumer.full() and not consumer.gone() for consumer in image.consumers
+        )
 
     @staticmethod
     def _tell(image: Image, reason: str | None) -> None:

@@ -121,7 +121,9 @@ class Loader(ValueSink):
 
     def database(self, index: int) -> None:
         if index >= len(self.databases):
-            raise CorruptData(f"the file has a database {index}, and this server is configured for {len(self.databases)} (option `databases`)")
+            raise CorruptData(
+                f"the file has a database {index}, and this server is configured for {len(self.databases)} (option `databases`)"
+            )
         self._database = self.databases[index]
 
     def sizes(self, keys: int, expires: int) -> None:

@@ -214,7 +214,11 @@ class Follower:
         space = self.engine.keyspace
         count = 16384 if space.cluster else 1
         self._abandon_images("a full synchronization replaces the data")
-        fresh = [Database(space, db.id, count if db.id == 0 else 1) for db in space.databases] if keep_old else space.databases
+        fresh = (
+            [Database(space, db.id, count if db.id == 0 else 1) for db in space.databases]
+            if keep_old
+            else space.databases
+        )
         loader = Loader(fresh)
         if not keep_old:
             self.replication.has_position = False

@@ -55,7 +55,12 @@ class Node:
         self.replication.on_synchronized.append(self._synchronized)
         if self.managed:
             self.engine.set_gate(gates.NO_ROLE, True)
-            log.info("Managed mode: node %s waits for a role (epoch %d, promise %d)", self.uid, self.role_state.epoch, self.role_state.promise)
+            log.info(
+                "Managed mode: node %s waits for a role (epoch %d, promise %d)",
+                self.uid,
+                self.role_state.epoch,
+                self.role_state.promise,
+            )
 
     def _synchronized(self) -> None:
         self.has_data = True
@@ -129,9 +134,27 @@ class Node:
 
     def _keep(self, state: RoleState) -> None:
         """On disk first: an order that is answered is never forgotten."""
-        kept = (state.role, state.epoch, state.promise, state.version, state.term, state.primary, state.confirm, state.ack)
+        kept = (
+            state.role,
+            state.epoch,
+            state.promise,
+            state.version,
+            state.term,
+            state.primary,
+            state.confirm,
+            state.ack,
+        )
         before = self.role_state
-        if kept != (before.role, before.epoch, before.promise, before.version, before.term, before.primary, before.confirm, before.ack):
+        if kept != (
+            before.role,
+            before.epoch,
+            before.promise,
+            before.version,
+            before.term,
+            before.primary,
+            before.confirm,
+            before.ack,
+        ):
             roles.save(self._path, state)
         self.role_state = state
         leased = state.role == "primary" and bool(state.confirm)
@@ -191,7 +214,9 @@ class Node:
             "epoch": state.epoch,
             "promise": state.promise,
             "version": list(state.version),
-            "primary": {"uid": primary.uid, "host": primary.host, "port": primary.port} if primary is not None else None,
+            "primary": {"uid": primary.uid, "host": primary.host, "port": primary.port}
+            if primary is not None
+            else None,
             **self._link_state(),
             "replicationId": replication.history.replid,
             "offset": replication.offset,

@@ -79,7 +79,6 @@ class Replication:
     def _activate(self) -> None:
         if not self.active:
             self.active = True
-            self.has_position = True
             self.engine.add_sink(self)
 
     def _deactivate(self) -> None:
@@ -110,6 +109,7 @@ class Replication:
         if not self.active and self.follower is None and len(self.links) == 1:
             self.history.begin()
         self._activate()
+        self.has_position = True
         self._image_wanted_since = self._image_wanted_since or time.monotonic()
         self.engine.loop.call_soon(self.start_image_if_due)
         return NO_REPLY
@@ -126,7 +126,12 @@ class Replication:
         if not self.active or not self.history.continues(replid, wanted) or not self.stream.holds(position):
             if replid != "?":
                 self.partial_refused += 1
-                log.info("Partial resynchronization not possible for %s (asked for %s:%d)", link.client.address, replid[:40], wanted)
+                log.info(
+                    "Partial resynchronization not possible for %s (asked for %s:%d)",
+                    link.client.address,
+                    replid[:40],
+                    wanted,
+                )
             return False
         self._adopt(link)
         link.position = position
@@ -134,7 +139,11 @@ class Replication:
         self.partial_syncs += 1
         psync2 = "psync2" in link.announced.get("capa", "").split()
         link.client.write_raw(b"+CONTINUE %b\r\n" % self.history.replid.encode() if psync2 else b"+CONTINUE\r\n")
-        log.info("Partial resynchronization request from %s accepted. Sending %d bytes of backlog", link.client.address, self.stream.end - position)
+        log.info(
+            "Partial resynchronization request from %s accepted. Sending %d bytes of backlog",
+            link.client.address,
+            self.stream.end - position,
+        )
         self.engine.loop.call_soon(link.go_online)
         return True
 
@@ -169,7 +178,9 @@ class Replication:
             consumers.append(SocketTransfer(link) if to_socket else SpooledTransfer(link, directory))
             link.client.flush()
         facts = {
-            b"repl-stream-db": b"%d" % max(self.stream.database, 0), b"repl-id": self.history.replid.encode(), b"repl-offset": b"%d" % self.stream.end,
+            b"repl-stream-db": b"%d" % max(self.stream.database, 0),
+            b"repl-id": self.history.replid.encode(),
+            b"repl-offset": b"%d" % self.stream.end,
         }
         log.info("Starting an image for %d replica(s) at offset %d", len(waiting), self.stream.end)
         self.engine.images.start("replication", consumers, exact=exact, facts=facts)
@@ -206,14 +217,27 @@ class Replication:
                 log.warning("Disconnecting timedout replica (streaming sync): %s", client.address)
                 client.close_soon()
             elif link.over_limit(hard, soft, seconds):
-                log.warning("Client %s scheduled to be closed ASAP for overcoming of output buffer limits.", client.address)
+                log.warning(
+                    "Client %s scheduled to be closed ASAP for overcoming of output buffer limits.", client.address
+                )
                 client.close_soon()
-        if self.follower is None and self.links and now - self._pinged >= self.config.number("repl-ping-replica-period"):
+        if (
+            self.follower is None
+            and self.links
+            and now - self._pinged >= self.config.number("repl-ping-replica-period")
+        ):
             self._pinged = now
             self.stream.feed(-1, PING)
             self.plan_pump()
         ttl = self.config.number("repl-backlog-ttl")
-        if self.active and not self.links and self.follower is None and ttl and now - self._alone_since > ttl and not self.config.flag("managed"):
+        if (
+            self.active
+            and not self.links
+            and self.follower is None
+            and ttl
+            and now - self._alone_since > ttl
+            and not self.config.flag("managed")
+        ):
             log.info("Replication backlog freed after %d seconds without connected replicas.", ttl)
             self._deactivate()
         self.stream.trim()
@@ -285,6 +309,7 @@ class Replication:
     def begin_as_primary(self) -> None:
         """A managed node's first role is primary: what it has (from disk, or nothing) is a history of its own from here on."""
         self._activate()
+        self.has_position = True
         self.stream.forget_database()
         self.follow_min_replicas()
 
@@ -299,6 +324,9 @@ class Replication:
         self.follow_min_replicas()
         for client in self.engine.blocking.waiting_clients():
             self.engine.blocking.unblock(
-                client, CommandError("UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)")
+                client,
+                CommandError(
+                    "UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)"
+                ),
             )
         follower.start()

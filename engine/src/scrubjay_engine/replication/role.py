@@ -64,7 +64,10 @@ def check_version(state: RoleState, version: Version) -> None:
     """Rule 5 for an order."""
     if version < state.version or version[0] < state.term:
         known = max(state.version, (state.term, 0))
-        raise Refused("STALE", f"version {list(version)} is older than the newest I took, {list(known)}: ask again with a newer one")
+        raise Refused(
+            "STALE",
+            f"version {list(version)} is older than the newest I took, {list(known)}: ask again with a newer one",
+        )
 
 
 def probed(state: RoleState, term: int | None) -> RoleState:
@@ -81,7 +84,9 @@ def granted(state: RoleState, reading: int, ttl: int, clock: int) -> RoleState:
     if state.role != "primary":
         raise Refused("ROLE", f"a grant is for a primary, and I am {state.role}")
     if reading > clock:
-        raise Refused("BAD", f"grant.reading {reading} lies ahead of my clock, {clock}: it was read from another process")
+        raise Refused(
+            "BAD", f"grant.reading {reading} lies ahead of my clock, {clock}: it was read from another process"
+        )
     return replace(state, lease_until=max(state.lease_until, reading + ttl))
 
 
@@ -92,11 +97,15 @@ def promised(state: RoleState, epoch: int) -> RoleState:
     return replace(state, promise=epoch)
 
 
-def promoted(state: RoleState, epoch: int, version: Version, confirm: tuple[str, ...], ack: tuple[str, ...]) -> RoleState:
+def promoted(
+    state: RoleState, epoch: int, version: Version, confirm: tuple[str, ...], ack: tuple[str, ...]
+) -> RoleState:
     """Rule 3."""
     check_version(state, version)
     if epoch < state.promise:
-        raise Refused("STALE", f"epoch {epoch} is older than the one I promised, {state.promise}: ask again with the newest")
+        raise Refused(
+            "STALE", f"epoch {epoch} is older than the one I promised, {state.promise}: ask again with the newest"
+        )
     if not set(ack) <= set(confirm):
         raise Refused("BAD", "ack names nodes that confirm does not")
     if state.role == "primary" and epoch == state.epoch:
@@ -114,7 +123,15 @@ def following(state: RoleState, epoch: int, version: Version, primary: Address) 
         raise Refused("STALE", f"epoch {epoch} is older than mine, {newest}: ask again with the newest")
     if state.role == "primary" and epoch == state.epoch:
         raise Refused("ROLE", f"I am the primary of epoch {epoch}: to make me follow takes a higher one")
-    return RoleState("replica", epoch, max(epoch, state.promise), version, max(state.term, version[0]), primary, last_role=state.last_role)
+    return RoleState(
+        "replica",
+        epoch,
+        max(epoch, state.promise),
+        version,
+        max(state.term, version[0]),
+        primary,
+        last_role=state.last_role,
+    )
 
 
 def load(path: Path) -> RoleState:
@@ -131,7 +148,9 @@ def load(path: Path) -> RoleState:
             "waiting", int(kept["epoch"]), int(kept["promise"]), version, int(kept["term"]), last_role=kept["role"]
         )
     except (ValueError, KeyError, TypeError, IndexError) as error:
-        raise ValueError(f"{path} is damaged ({error!r}): remove it only if this node may forget what it promised") from error
+        raise ValueError(
+            f"{path} is damaged ({error!r}): remove it only if this node may forget what it promised"
+        ) from error
 
 
 def save(path: Path, state: RoleState) -> None:
