@@ -8,4 +8,6 @@ MODULES = [
     "scrubjay_engine.commands.info",
     "scrubjay_engine.commands.replication",
     "scrubjay_engine.admin",
+    "scrubjay_engine.commands.transactions",
+    "scrubjay_engine.commands.pubsub",
 ]

@@ -589,6 +589,12 @@ cdef class Database:
     def __contains__(self, bytes key) -> bool:
         return self.find_quiet(PyBytes_AS_STRING(key), PyBytes_GET_SIZE(key)) != NULL
 
+    def is_expired(self, bytes key) -> bool:
+        """Whether the key is there, past its time, and not removed yet (WATCH)."""
+        cdef Entry entry = <Entry>table_find(self.table_of(PyBytes_AS_STRING(key), PyBytes_GET_SIZE(key)), PyBytes_AS_STRING(key),
+                                             PyBytes_GET_SIZE(key), hash_bytes(PyBytes_AS_STRING(key), PyBytes_GET_SIZE(key)))
+        return entry != NULL and self.expired_now(entry)
+
     cpdef str type_of(self, bytes key):
         """`none`, `string`, `list`, ... as TYPE answers."""
         cdef Entry entry = self.find_quiet(PyBytes_AS_STRING(key), PyBytes_GET_SIZE(key))
