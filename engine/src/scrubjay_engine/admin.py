@@ -137,6 +137,9 @@ def install(server: Server) -> None:
     """The part `node`, and the port where one is set."""
     node = server.engine.parts["node"] = Node(server)
     server.every(0.2, node.each_second)
+    server.engine.parts.setdefault("unready", []).append(
+        lambda: "no role given yet" if node.role == "waiting" else None
+    )
 
     async def listen() -> None:
         port = server.config.number("admin-port")

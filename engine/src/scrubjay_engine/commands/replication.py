@@ -8,7 +8,9 @@ from scrubjay_engine.commands.arguments import integer
 from scrubjay_engine.core.client import NO_REPLY, Client
 from scrubjay_engine.core.command import command, family
 from scrubjay_engine.core.errors import SYNTAX, CommandError
+from scrubjay_engine.persistence import codecs
 from scrubjay_engine.persistence.image import Images
+from scrubjay_engine.replication import report
 from scrubjay_engine.replication.follower import Follower
 from scrubjay_engine.replication.primary import Replication
 
@@ -145,16 +147,21 @@ def wait(client: Client, args: list[bytes]) -> object:
 
 def install(server: Server) -> None:
     """The parts `images` and `replication`, their timers, and what follows options."""
-    images = server.engine.parts["images"] = Images(server)
+    assert codecs.layouts
+    server.engine.parts["images"] = Images(server)
     replication = server.engine.parts["replication"] = Replication(server)
     server.on_connection_closed.append(replication.connection_closed)
+    parts = server.engine.parts
+    parts["info"]["replication"] = lambda server: report.section(replication)
+    parts["role"] = lambda: "master" if replication.follower is None else "slave"
+    parts["backlog_bytes"] = replication.stream.held
+    parts.setdefault("unready", []).append(lambda: report.unready(replication))
     server.every(1.0, replication.each_second)
     server.every(1.0, lambda: replication.follower.each_second() if replication.follower is not None else None)
     config = server.config
     config.on_change("repl-backlog-size", lambda size: setattr(replication.stream, "backlog_size", size))
     config.on_change("min-replicas-to-write", lambda _: replication.follow_min_replicas())
     config.on_change("min-replicas-max-lag", lambda _: replication.follow_min_replicas())
-    assert images.current is None
 
     async def follow_option() -> None:
         words = config.words("replicaof")

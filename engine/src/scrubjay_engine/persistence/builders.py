@@ -11,6 +11,9 @@ from scrubjay_engine.persistence.loading import builders
 from scrubjay_engine.values.hash_value import HashValue
 from scrubjay_engine.values.list_value import ListValue
 from scrubjay_engine.values.set_value import SetValue
+from scrubjay_engine.values.sorted_set_value import SortedSetValue
+
+ADDED = 1
 
 
 class ListBuilder:
@@ -74,4 +77,22 @@ class HashBuilder:
             self.value = None
 
 
-builders.update({"list": ListBuilder, "set": SetBuilder, "hash": HashBuilder})
+class SortedSetBuilder:
+    """Members and scores, in turn."""
+
+    def __init__(self) -> None:
+        self.value: SortedSetValue | None = SortedSetValue()
+
+    def items(self, items: list[Any]) -> None:
+        assert self.value is not None
+        add = self.value.add
+        for member, score in zip(items[0::2], items[1::2], strict=True):
+            if add(member, score)[0] != ADDED:
+                raise CorruptData("Duplicate zset fields detected")
+
+    def end(self) -> None:
+        if not self.value:
+            self.value = None
+
+
+builders.update({"list": ListBuilder, "set": SetBuilder, "hash": HashBuilder, "zset": SortedSetBuilder})

@@ -127,7 +127,7 @@ class Images:
         if not image.consumers and not image.snapshot.aborted:
             image.abort("nobody wants it any more")
         while self._must_wait(image):
-            await asyncio.sleep(WAIT)  # noqa: ASYNC110 (consumers are sockets and files: none of them says when it has room)
+            await asyncio.sleep(WAIT)
 
     @staticmethod
     def _must_wait(image: Image) -> bool:

@@ -8,6 +8,7 @@ from scrubjay_engine.persistence.rdb_writer import RdbWriter
 from scrubjay_engine.values.hash_value import HashValue
 from scrubjay_engine.values.list_value import ListValue
 from scrubjay_engine.values.set_value import SetValue
+from scrubjay_engine.values.sorted_set_value import SortedSetValue
 
 
 @layout(ListValue)
@@ -66,4 +67,15 @@ def write_expiring_hash(writer: RdbWriter, key: bytes | None, value: HashValue) 
         writer.string(field)
         writer.string(value.get(field) or b"")
         if written % PART == 0:
+            yield
+
+
+@layout(SortedSetValue)
+def write_sorted_set(writer: RdbWriter, key: bytes | None, value: SortedSetValue, exact: bool) -> Body:
+    """Type 5: members with scores as doubles."""
+    head(writer, rdb.TYPE_ZSET_2, key)
+    writer.length(len(value))
+    for start in range(0, len(value), PART):
+        writer.scores(value.range(start, PART))
+        if start + PART < len(value):
             yield

@@ -190,17 +190,6 @@ class Node:
             return self.role_state.role
         return "primary" if self.replication.follower is None else "replica"
 
-    def ready(self) -> tuple[bool, str]:
-        """Whether clients should be sent here, and why not."""
-        if self.engine.gates & gates.LOADING:
-            return False, "loading"
-        if self.role == "waiting":
-            return False, "no role given yet"
-        follower = self.replication.follower
-        if follower is not None and not follower.in_sync:
-            return False, f"replica not in sync ({LINKS[follower.state]})"
-        return True, self.role
-
     def state(self) -> dict[str, Any]:
         """The state in an admin answer (docs/architecture/admin-protocol.md)."""
         state, replication = self.role_state, self.replication

@@ -46,7 +46,7 @@ class Replication:
         self.on_ack: list[Callable[[], None]] = []
         self.has_position = False  # whether our data is a prefix of the history: a fresh process has none
         self.on_synchronized: list[Callable[[], None]] = []
-        self.full_syncs = self.partial_syncs = self.partial_refused = 0
+        self.failover_state = "no-failover"
         self._pinged = time.monotonic()
         self._alone_since = time.monotonic()
         self._image_wanted_since: float | None = None
@@ -105,7 +105,7 @@ class Replication:
             return NO_REPLY
         link.framed = replid is not None
         self._adopt(link)
-        self.full_syncs += 1
+        self._count("sync_full")
         if not self.active and self.follower is None and len(self.links) == 1:
             self.history.begin()
         self._activate()
@@ -113,6 +113,10 @@ class Replication:
         self._image_wanted_since = self._image_wanted_since or time.monotonic()
         self.engine.loop.call_soon(self.start_image_if_due)
         return NO_REPLY
+
+    def _count(self, name: str) -> None:
+        counters: dict[str, int] = self.engine.parts["stats"]
+        counters[name] = counters.get(name, 0) + 1
 
     def _adopt(self, link: ReplicaLink) -> None:
         client = link.client
@@ -125,7 +129,7 @@ class Replication:
         position = wanted - 1
         if not self.active or not self.history.continues(replid, wanted) or not self.stream.holds(position):
             if replid != "?":
-                self.partial_refused += 1
+                self._count("sync_partial_err")
                 log.info(
                     "Partial resynchronization not possible for %s (asked for %s:%d)",
                     link.client.address,
@@ -136,7 +140,7 @@ class Replication:
         self._adopt(link)
         link.position = position
         self.stream.readers.add(link)
-        self.partial_syncs += 1
+        self._count("sync_partial_ok")
         psync2 = "psync2" in link.announced.get("capa", "").split()
         link.client.write_raw(b"+CONTINUE %b\r\n" % self.history.replid.encode() if psync2 else b"+CONTINUE\r\n")
         log.info(
