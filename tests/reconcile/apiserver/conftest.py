@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
+import definitions
 from localkube.cluster import LocalKube, control_plane
-
-REPO = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(scope="session")
@@ -22,6 +20,5 @@ def bare_kube() -> Iterator[LocalKube]:
 @pytest.fixture(scope="session")
 def kube(bare_kube: LocalKube) -> LocalKube:
     """An API server that knows CacheClusters."""
-    bare_kube.kubectl("apply", "-f", REPO / "crds")
-    bare_kube.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", REPO / "crds")
+    definitions.install(bare_kube)
     return bare_kube

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+import definitions
 from localkube import programs
 from localkube.cluster import LocalKube
 from scrubjay_operator.api.cachecluster import CacheCluster
@@ -118,12 +119,11 @@ def release(bare_kube: LocalKube) -> Iterator[LocalKube]:
     """The operator's chart installed as a person would; on an API server without nodes its pods stay pending."""
     bare_kube.kubectl("delete", "crd", "cacheclusters.scrubjay.dev", "--ignore-not-found")
     helm("install", "scrubjay", OPERATOR, "--namespace=scrubjay", "--create-namespace", kube=bare_kube)
-    bare_kube.kubectl("wait", "--for=condition=Established", "--timeout=30s", "crd/cacheclusters.scrubjay.dev")
+    definitions.await_served(bare_kube)
     yield bare_kube
     helm("uninstall", "scrubjay", "--namespace=scrubjay", "--ignore-not-found", kube=bare_kube)
     bare_kube.kubectl("delete", "crd", "cacheclusters.scrubjay.dev", "--ignore-not-found")
-    bare_kube.kubectl("apply", "-f", REPO / "crds")  # as the `kube` fixture left it
-    bare_kube.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", REPO / "crds")
+    definitions.install(bare_kube)  # as the `kube` fixture left it
 
 
 def test_upgrade_and_uninstall_leave_the_caches_alone(release: LocalKube) -> None:
