@@ -11,7 +11,7 @@ from libc.string cimport memset
 
 from scrubjay_engine.core.client cimport Client
 from scrubjay_engine.core.command cimport Arg, make_hot
-from scrubjay_engine.core.engine cimport CLIENT_DETACHED, CLIENT_PRIMARY
+from scrubjay_engine.core.engine cimport CLIENT_PRIMARY
 from scrubjay_engine.core.entry cimport EMBEDDED, EMBEDDED_MAX, EXTERNAL, Entry, External, entry_embedded_size, entry_external, entry_form, entry_payload
 from scrubjay_engine.core.keyspace cimport Database, StringView
 from scrubjay_engine.core.numbers cimport parse_int64
@@ -80,7 +80,7 @@ cdef uint64_t offset_of(Client client, Arg* arg, int width) except? 0xFFFFFFFFFF
         if offset > 0x7FFFFFFFFFFFFFFF // width:
             raise BAD_OFFSET
         offset *= width
-    if (offset >> 3) >= client.engine.bulk_limit and not client.gates & (CLIENT_PRIMARY | CLIENT_DETACHED):
+    if (offset >> 3) >= client.engine.bulk_limit and not client.gates & CLIENT_PRIMARY:
         raise BAD_OFFSET
     return <uint64_t>offset
 

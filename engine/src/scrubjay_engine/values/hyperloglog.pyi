@@ -1,4 +1,5 @@
 EMPTY: bytes
+EMPTY_STALE: bytes
 
 class CorruptSketch(ValueError): ...
 

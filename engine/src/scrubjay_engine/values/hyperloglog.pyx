@@ -26,6 +26,7 @@ cdef extern from "math.h" nogil:
     long long llround(double value)
 
 EMPTY = b"HYLL" + bytes([SPARSE, 0, 0, 0]) + bytes(8) + b"\x7f\xff"
+EMPTY_STALE = EMPTY[:15] + b"\x80" + EMPTY[16:]     # what PFADD without elements makes: its count has yet to be computed
 
 
 class CorruptSketch(ValueError):
