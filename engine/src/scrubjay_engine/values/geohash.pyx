@@ -190,6 +190,19 @@ cdef class Shape:
             return None
         return longitude, latitude, great_circle(self.longitude, self.latitude, longitude, latitude)
 
+    def matching(self, list items not None, list found not None, Py_ssize_t limit=0) -> None:
+        """Append (distance, member, score, longitude, latitude) of the members inside, until `found` holds `limit` (0: all).
+
+        `items` are a sorted set's (member, score) pairs.
+        """
+        for member, score in items:
+            place = self.contains(score)
+            if place is not None:
+                longitude, latitude, metres = place
+                found.append((metres, member, score, longitude, latitude))
+                if limit and len(found) >= limit:
+                    return
+
     cdef Area bounds(self) noexcept:
         cdef double half_height = self.radius if self.width < 0 else self.height / 2
         cdef double half_width = self.radius if self.width < 0 else self.width / 2
