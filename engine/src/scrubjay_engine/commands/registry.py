@@ -2,6 +2,14 @@
 
 MODULES = [
     "scrubjay_engine.commands.strings",
+    "scrubjay_engine.commands.bitmaps",
+    "scrubjay_engine.commands.hyperloglog",
+    "scrubjay_engine.commands.geo",
+    "scrubjay_engine.commands.geo_search",
+    "scrubjay_engine.commands.streams",
+    "scrubjay_engine.commands.stream_groups",
+    "scrubjay_engine.commands.stream_reads",
+    "scrubjay_engine.commands.stream_info",
     "scrubjay_engine.commands.keys",
     "scrubjay_engine.commands.connection",
     "scrubjay_engine.commands.server",
