@@ -53,7 +53,9 @@ def set_up_logging(config: Config) -> None:
     if config.text("log-format") == "json":
         handler.setFormatter(JsonLines())
     else:
-        handler.setFormatter(logging.Formatter("%(process)d:M %(asctime)s.%(msecs)03d %(levelname).1s %(message)s", "%d %b %Y %H:%M:%S"))
+        handler.setFormatter(
+            logging.Formatter("%(process)d:M %(asctime)s.%(msecs)03d %(levelname).1s %(message)s", "%d %b %Y %H:%M:%S")
+        )
     logger = logging.getLogger("scrubjay_engine")
     logger.handlers[:] = [handler]
     logger.setLevel(LEVELS[config.text("loglevel")])

@@ -153,9 +153,7 @@ class Config:
             value = parse_value(option, text)
         except ValueError as error:
             raise ConfigError(f"option '{name}' can't be '{text}': {error}") from None
-        if option.name in ("save", "client-output-buffer-limit") and option.name in self.given and text:
-            value = self._merged(option.name, text)
-        elif option.name == "client-output-buffer-limit":
+        if option.name == "client-output-buffer-limit" or (option.name == "save" and "save" in self.given and text):
             value = self._merged(option.name, text)
         self.values[option.name] = value
         self.given.add(option.name)

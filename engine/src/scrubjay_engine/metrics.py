@@ -7,7 +7,7 @@ redis_exporter where it has the metric (`redis_...`), so that existing dashboard
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from scrubjay_engine.commands.info import resident_bytes
@@ -17,7 +17,7 @@ from scrubjay_engine.version import REDIS_VERSION, VERSION
 if TYPE_CHECKING:
     from scrubjay_engine.server import Server
 
-Sample = tuple[str, str, str, list[tuple[str, float]]]
+Sample = tuple[str, str, str, Sequence[tuple[str, float]]]
 # Upper bounds in seconds: powers of two of nanoseconds from 1 us to 1 s, every second one.
 BOUNDS = tuple(range(10, 31, 2))
 
@@ -39,7 +39,12 @@ def gauges(server: Server) -> Iterator[Sample]:
     yield "redis_memory_used_peak_bytes", "gauge", "Their highest value.", [("", peak_memory())]
     yield "redis_memory_used_rss_bytes", "gauge", "Resident set size.", [("", resident_bytes())]
     yield "redis_memory_max_bytes", "gauge", "maxmemory, 0 for none.", [("", engine.maxmemory)]
-    yield "redis_db_keys", "gauge", "Keys a database.", [(f'{{db="db{db.id}"}}', len(db)) for db in engine.keyspace.databases]
+    yield (
+        "redis_db_keys",
+        "gauge",
+        "Keys a database.",
+        [(f'{{db="db{db.id}"}}', len(db)) for db in engine.keyspace.databases],
+    )
     expiring = [(f'{{db="db{db.id}"}}', db.expiring) for db in engine.keyspace.databases]
     yield "redis_db_keys_expiring", "gauge", "Keys with an expiry a database.", expiring
     yield "redis_loading_dump_file", "gauge", "1 while data is being loaded.", [("", engine.gates & 1)]
@@ -60,11 +65,17 @@ def counters(server: Server) -> Iterator[Sample]:
         "redis_expired_keys_total": ("Keys that expired.", keyspace.expired),
         "redis_evicted_keys_total": ("Keys evicted at maxmemory.", engine.evicted),
         "redis_error_replies_total": ("Error replies.", engine.error_replies),
-        "redis_unexpected_error_replies_total": ("Errors inside the server, each in the log.", engine.unexpected_errors),
+        "redis_unexpected_error_replies_total": (
+            "Errors inside the server, each in the log.",
+            engine.unexpected_errors,
+        ),
     }
     for name, (text, value) in plain.items():
         yield name, "counter", text, [("", value)]
-    errors = [(f'{{err="{escaped(code.decode(errors="replace"))}"}}', count) for code, count in sorted(engine.error_counts.items())]
+    errors = [
+        (f'{{err="{escaped(code.decode(errors="replace"))}"}}', count)
+        for code, count in sorted(engine.error_counts.items())
+    ]
     yield "redis_errors_total", "counter", "Error replies by code.", errors
     used = [row for row in engine.commands.all if row.calls]
     calls = [(f'{{cmd="{row.name}"}}', row.calls) for row in used]

@@ -8,7 +8,7 @@ Redis without effect are accepted and shown, so that configuration files and too
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 Kind = Literal["bool", "int", "float", "memory", "percent_or_memory", "enum", "text", "words", "octal"]
 
@@ -32,33 +32,32 @@ class Option:
     repeats: bool = field(default=False)
 
 
-def boolean(name: str, default: str, **more: object) -> Option:
-    return Option(name, "bool", default, **more)  # type: ignore[arg-type]
+def boolean(name: str, default: str, **more: Any) -> Option:
+    return Option(name, "bool", default, **more)
 
 
-def number(name: str, default: int, low: int = 0, high: int = 2**31 - 1, **more: object) -> Option:
-    return Option(name, "int", str(default), low=low, high=high, **more)  # type: ignore[arg-type]
+def number(name: str, default: int, low: int = 0, high: int = 2**31 - 1, **more: Any) -> Option:
+    return Option(name, "int", str(default), low=low, high=high, **more)
 
 
-def memory(name: str, default: str, low: int = 0, high: int = 2**63 - 1, **more: object) -> Option:
-    return Option(name, "memory", default, low=low, high=high, **more)  # type: ignore[arg-type]
+def memory(name: str, default: str, low: int = 0, high: int = 2**63 - 1, **more: Any) -> Option:
+    return Option(name, "memory", default, low=low, high=high, **more)
 
 
-def choice(name: str, default: str, *choices: str, **more: object) -> Option:
-    return Option(name, "enum", default, choices=choices, **more)  # type: ignore[arg-type]
+def choice(name: str, default: str, *choices: str, **more: Any) -> Option:
+    return Option(name, "enum", default, choices=choices, **more)
 
 
-def text(name: str, default: str = "", **more: object) -> Option:
-    return Option(name, "text", default, **more)  # type: ignore[arg-type]
+def text(name: str, default: str = "", **more: Any) -> Option:
+    return Option(name, "text", default, **more)
 
 
-def words(name: str, default: str = "", **more: object) -> Option:
-    return Option(name, "words", default, **more)  # type: ignore[arg-type]
+def words(name: str, default: str = "", **more: Any) -> Option:
+    return Option(name, "words", default, **more)
 
 
-FIXED = {"live": False}
-IDLE = {"effect": False}
-BOTH = {"live": False, "effect": False}
+IDLE: dict[str, Any] = {"effect": False}
+BOTH: dict[str, Any] = {"live": False, "effect": False}
 BIG = 2**63 - 1
 
 NETWORK = [
@@ -134,8 +133,18 @@ GENERAL = [
 
 MEMORY = [
     memory("maxmemory", "0", managed=True),
-    choice("maxmemory-policy", "noeviction", "volatile-lru", "volatile-lfu", "volatile-random", "volatile-ttl",
-           "allkeys-lru", "allkeys-lfu", "allkeys-random", "noeviction"),
+    choice(
+        "maxmemory-policy",
+        "noeviction",
+        "volatile-lru",
+        "volatile-lfu",
+        "volatile-random",
+        "volatile-ttl",
+        "allkeys-lru",
+        "allkeys-lfu",
+        "allkeys-random",
+        "noeviction",
+    ),
     number("maxmemory-samples", 5, 1, 64),
     number("maxmemory-eviction-tenacity", 10, 0, 100),
     number("lfu-log-factor", 10),

@@ -35,7 +35,9 @@ from scrubjay_engine.http import HttpPort
 log = logging.getLogger(__name__)
 
 TICK = 0.1  # seconds between turns of the timer at hz 10
-BACKGROUND_BUDGET = 0.0008  # seconds of one turn that background work may take: nothing holds the loop for a millisecond
+BACKGROUND_BUDGET = (
+    0.0008  # seconds of one turn that background work may take: nothing holds the loop for a millisecond
+)
 PROTECTED_MODE_TEXT = (
     b"-DENIED Scrubjay is running in protected mode because protected mode is enabled and no password is set for the default user. "
     b"In this mode connections are only accepted from the loopback interface. Set a password (requirepass or ACL SETUSER default), "
@@ -102,7 +104,9 @@ class Server:
 
     def _follow_options(self) -> None:
         config, engine = self.config, self.engine
-        config.on_change("slowlog-log-slower-than", lambda v: setattr(engine, "slow_ns", int(v) * 1000 if int(v) >= 0 else -1))
+        config.on_change(
+            "slowlog-log-slower-than", lambda v: setattr(engine, "slow_ns", int(v) * 1000 if int(v) >= 0 else -1)
+        )
         config.on_change("client-query-buffer-limit", lambda v: setattr(engine, "client_query_limit", v))
         config.on_change("proto-max-bulk-len", lambda v: setattr(engine, "bulk_limit", v))
         config.on_change("port", self._move_port, now=False)
@@ -152,7 +156,9 @@ class Server:
 
     # -- listening -----------------------------------------------------------------------------------------------------
 
-    def listen(self, name: str, port: int, accepted: Callable[[socket.socket, Any], None], addresses: list[str] | None = None) -> None:
+    def listen(
+        self, name: str, port: int, accepted: Callable[[socket.socket, Any], None], addresses: list[str] | None = None
+    ) -> None:
         """Listens on a port of the bind addresses (0: not at all); `accepted(socket, address)` gets each connection."""
         opened = []
         if port:
@@ -171,7 +177,9 @@ class Server:
                 raise ConfigError(f"none of the bind addresses can be listened on, port {port}")
         self._replace_listeners(name, opened, accepted)
 
-    def _replace_listeners(self, name: str, opened: list[socket.socket], accepted: Callable[[socket.socket, Any], None]) -> None:
+    def _replace_listeners(
+        self, name: str, opened: list[socket.socket], accepted: Callable[[socket.socket, Any], None]
+    ) -> None:
         loop = asyncio.get_running_loop()
         for listener in self.listeners.pop(name, []):
             loop.remove_reader(listener.fileno())
@@ -253,7 +261,10 @@ class Server:
         if not self.config.flag("protected-mode") or self.config.flag("managed"):
             return False
         has_password = engine_has_password(self.engine)
-        return not has_password and not ipaddress.ip_address(address[0].partition("%")[0].removeprefix("::ffff:")).is_loopback
+        return (
+            not has_password
+            and not ipaddress.ip_address(address[0].partition("%")[0].removeprefix("::ffff:")).is_loopback
+        )
 
     def _closed(self, client: Client) -> None:
         for hook in self.on_connection_closed:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from scrubjay_engine.core.client import Client
 from scrubjay_engine.core.errors import NOT_FLOAT, NOT_INTEGER, CommandError
 
@@ -40,7 +42,7 @@ def timeout_ms(text: bytes) -> int:
         seconds = float(text)
     except ValueError:
         raise error from None
-    if seconds != seconds or b"_" in text or text != text.strip():
+    if math.isnan(seconds) or b"_" in text or text != text.strip():
         raise error
     if seconds < 0:
         raise CommandError("ERR timeout is negative")

@@ -105,6 +105,8 @@ COMMANDS = family(
         command("select", select, 2, "loading stale fast", summary="Choose a database.", complexity="O(1)"),
         command("quit", quit_command, -1, FLAGS, summary="Close the connection.", complexity="O(1)"),
         command("hello", hello, -1, FLAGS, since="6.0.0", summary="Choose the protocol, log in.", complexity="O(1)"),
-        command("reset", reset, 1, FLAGS, since="6.2.0", summary="Forget all state of the connection.", complexity="O(1)"),
+        command(
+            "reset", reset, 1, FLAGS, since="6.2.0", summary="Forget all state of the connection.", complexity="O(1)"
+        ),
     ],
 )

@@ -24,7 +24,19 @@ if TYPE_CHECKING:
 
 Pairs = Iterable[tuple[str, object]]
 Section = Callable[["Server"], Pairs]
-DEFAULT = ("server", "clients", "memory", "persistence", "stats", "replication", "cpu", "modules", "errorstats", "cluster", "keyspace")
+DEFAULT = (
+    "server",
+    "clients",
+    "memory",
+    "persistence",
+    "stats",
+    "replication",
+    "cpu",
+    "modules",
+    "errorstats",
+    "cluster",
+    "keyspace",
+)
 EXTRA = ("commandstats", "latencystats")
 
 
@@ -87,7 +99,10 @@ def clients_section(server: Server) -> Pairs:
         ("client_recent_max_output_buffer", max((client.output_bytes for client in normal), default=0)),
         ("blocked_clients", server.engine.blocking.count),
         ("tracking_clients", sum(client.tracking is not None for client in clients)),
-        ("clients_in_timeout_table", sum(1 for client in clients if client.blocked is not None and client.blocked.timer is not None)),
+        (
+            "clients_in_timeout_table",
+            sum(1 for client in clients if client.blocked is not None and client.blocked.timer is not None),
+        ),
     ]
 
 
@@ -177,7 +192,10 @@ def stats_section(server: Server) -> Pairs:
 
 
 def persistence_section(server: Server) -> Pairs:
-    return [("loading", int(bool(server.engine.gates & 1))), ("rdb_changes_since_last_save", server.engine.keyspace.dirty)]
+    return [
+        ("loading", int(bool(server.engine.gates & 1))),
+        ("rdb_changes_since_last_save", server.engine.keyspace.dirty),
+    ]
 
 
 def replication_section(server: Server) -> Pairs:
@@ -219,11 +237,9 @@ def commandstats_section(server: Server) -> Pairs:
     for row in server.engine.commands.all:
         if row.calls or row.rejected or row.failed:
             usec = row.nanoseconds // 1000
-            yield (
-                f"cmdstat_{row.name}",
-                f"calls={row.calls},usec={usec},usec_per_call={usec / max(row.calls, 1):.2f},"
-                f"rejected_calls={row.rejected},failed_calls={row.failed}",
-            )
+            each = f"{usec / max(row.calls, 1):.2f}"
+            refused = f"rejected_calls={row.rejected},failed_calls={row.failed}"
+            yield f"cmdstat_{row.name}", f"calls={row.calls},usec={usec},usec_per_call={each},{refused}"
 
 
 def percentile(histogram: list[int], share: float) -> float:
@@ -285,7 +301,9 @@ def info_text(server: Server, wanted: list[str]) -> bytes:
 
 
 def info(client: Client, args: list[bytes]) -> Verbatim:
-    return Verbatim(b"txt", info_text(client.engine.server, [word.decode(errors="replace").lower() for word in args[1:]]))
+    return Verbatim(
+        b"txt", info_text(client.engine.server, [word.decode(errors="replace").lower() for word in args[1:]])
+    )
 
 
 class Rates:
@@ -314,7 +332,9 @@ def reset_statistics(server: Server) -> None:
     engine = server.engine
     engine.keyspace.hits = engine.keyspace.misses = engine.keyspace.expired = 0
     engine.commands_run = engine.connections_received = engine.connections_rejected = engine.evicted = 0
-    engine.bytes_in = engine.bytes_out = engine.error_replies = engine.reads = engine.writes = engine.unexpected_errors = 0
+    engine.bytes_in = engine.bytes_out = engine.error_replies = engine.reads = engine.writes = (
+        engine.unexpected_errors
+    ) = 0
     engine.error_counts.clear()
     engine.parts["stats"].clear()
     for row in engine.commands.all:
@@ -334,5 +354,15 @@ def install(server: Server) -> None:
 
 COMMANDS = family(
     "server",
-    [command("info", info, -1, "loading stale no_role", categories="dangerous", summary="The server in numbers.", complexity="O(1)")],
+    [
+        command(
+            "info",
+            info,
+            -1,
+            "loading stale no_role",
+            categories="dangerous",
+            summary="The server in numbers.",
+            complexity="O(1)",
+        )
+    ],
 )

@@ -289,7 +289,9 @@ def object_refcount(client: Client, args: list[bytes]) -> int | None:
         return None
     # Redis shares small integers; the value it shows for them is a constant that tools know.
     value = client.db.peek(args[2])
-    shared = isinstance(value, bytes) and value.isdigit() and int(value) < 10000 and client.db.string_form(args[2]) == "int"
+    shared = (
+        isinstance(value, bytes) and value.isdigit() and int(value) < 10000 and client.db.string_form(args[2]) == "int"
+    )
     return 2147483647 if shared and client.engine.maxmemory == 0 else 1
 
 

@@ -14,6 +14,7 @@ from scrubjay_engine.commands.keys import help_lines
 from scrubjay_engine.core.client import NO_REPLY, Client
 from scrubjay_engine.core.command import command, family, keys
 from scrubjay_engine.core.errors import CommandError
+from scrubjay_engine.core.keyspace import Database
 
 if TYPE_CHECKING:
     from scrubjay_engine.server import Server
@@ -127,7 +128,12 @@ def show_events(flags: int) -> str:
 
 
 def _subscribe(client: Client, names: Iterable[bytes], kind: str, word: bytes) -> object:
-    if client.gates & CLIENT_DENY_BLOCKING and client.protocol == 2 and client.multi is None and client.script is not None:
+    if (
+        client.gates & CLIENT_DENY_BLOCKING
+        and client.protocol == 2
+        and client.multi is None
+        and client.script is not None
+    ):
         raise CommandError("ERR Subscribing is not allowed from a script")
     pubsub: PubSub = client.engine.parts["pubsub"]
     for name in names:
@@ -251,14 +257,17 @@ def install(server: Server) -> None:
         server.config.values["notify-keyspace-events"] = show_events(flags)
         missed = flags & LETTERS["m"]
         created = flags & LETTERS["n"]
-        engine.keyspace.on_missed = (lambda db, key: engine.notify(LETTERS["m"], "keymiss", key, db.id)) if missed else None
-        engine.keyspace.on_created = (lambda db, key: engine.notify(LETTERS["n"], "new", key, db.id)) if created else None
+        engine.keyspace.on_missed = (
+            (lambda db, key: engine.notify(LETTERS["m"], "keymiss", key, db.id)) if missed else None
+        )
+        engine.keyspace.on_created = (
+            (lambda db, key: engine.notify(LETTERS["n"], "new", key, db.id)) if created else None
+        )
 
-    def expired(db: object, key: bytes) -> None:
-        number = db.id  # type: ignore[attr-defined]
-        engine.add_effect(number, [b"DEL", key])
-        engine.notify(LETTERS["x"], "expired", key, number)
-        if engine.keyspace.watching:
+    def expired(db: Database, key: bytes) -> None:
+        engine.add_effect(db.id, [b"DEL", key])
+        engine.notify(LETTERS["x"], "expired", key, db.id)
+        if engine.keyspace.watching and engine.keyspace.on_changed is not None:
             engine.keyspace.on_changed(db, key)
 
     engine.keyspace.on_expired = expired

@@ -28,7 +28,9 @@ class Blocked:
 
     __slots__ = ("args", "client", "command", "kind", "on_timeout", "places", "retry", "since_ms", "timer")
 
-    def __init__(self, client: Client, places: list[Place], retry: Retry, on_timeout: Callable[[], object], kind: str) -> None:
+    def __init__(
+        self, client: Client, places: list[Place], retry: Retry, on_timeout: Callable[[], object], kind: str
+    ) -> None:
         self.client = client
         self.places = places
         self.retry = retry
@@ -51,7 +53,13 @@ class BlockedClients:
         engine.on_ready_keys = self.serve
 
     def block(
-        self, client: Client, keys: list[bytes], retry: Retry, timeout_ms: int, on_timeout: Callable[[], object], kind: str = "keys"
+        self,
+        client: Client,
+        keys: list[bytes],
+        retry: Retry,
+        timeout_ms: int,
+        on_timeout: Callable[[], object],
+        kind: str = "keys",
     ) -> object:
         """Begins a wait and returns NO_REPLY; `timeout_ms` 0 waits for ever. A wait without keys is ended by `unblock` only (WAIT)."""
         places = [(client.db.id, key) for key in dict.fromkeys(keys)]
@@ -111,7 +119,8 @@ class BlockedClients:
         if reply is not NOT_READY:
             self._release(blocked)
             client.reply(reply)
-            for db_id, args in client.rewritten or ():
+            effects: list[tuple[int, list[Any]]] = client.rewritten or []
+            for db_id, args in effects:
                 self.engine.add_effect(db_id, args)
             self.engine.flush_effects()
             if blocked.command is not None:

@@ -1,0 +1,20 @@
+import socket as sockets
+from collections.abc import Callable
+from typing import Any
+
+from scrubjay_engine.core.client import Client
+from scrubjay_engine.core.engine import Engine
+
+class Connection(Client):
+    socket: sockets.socket
+    loop: Any
+    fd: int
+    paused: bool
+    plain: Callable[[bytes], object] | None
+    def __init__(
+        self, engine: Engine, socket: sockets.socket, on_close: Callable[[Client], None] | None = None
+    ) -> None: ...
+    def start(self) -> None: ...
+    def on_readable(self) -> None: ...
+    def on_writable(self) -> None: ...
+    def stop_reading(self) -> None: ...
