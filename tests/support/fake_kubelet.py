@@ -36,9 +36,9 @@ class FakeKubelet:
         self.kube = self.run(KubeClient.connect())
         self._task = asyncio.run_coroutine_threadsafe(self._keep_going(), self._loop)
 
-    def run(self, work: Coroutine[Any, Any, T]) -> T:
+    def run(self, work: Coroutine[Any, Any, T], within: float = 60) -> T:
         """Run something on the kubelet's loop, from the test's thread."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(60)
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(within)
 
     def engine(self, namespace: str, pod: str) -> FakeEngine:
         """The engine of a running pod. Raises KeyError while there is none."""

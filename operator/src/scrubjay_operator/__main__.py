@@ -6,6 +6,7 @@
 import asyncio
 import logging
 import os
+import signal
 import sys
 import uuid
 
@@ -52,17 +53,27 @@ async def operate(settings: Settings) -> None:
     runner = await http.serve("", settings.http_port, loop.stuck)
     election = asyncio.create_task(leadership.run(loop.start, loop.stop))
     watching = asyncio.create_task(watch(kube, inbox, namespace))
+    told = asyncio.create_task(_told_to_stop())
     try:
-        done, _ = await asyncio.wait((election, watching), return_when=asyncio.FIRST_COMPLETED)
+        done, _ = await asyncio.wait((election, watching, told), return_when=asyncio.FIRST_COMPLETED)
         for task in done:
             task.result()
     finally:
         loop.stop()
-        for task in (election, watching):
+        for task in (election, watching, told):
             task.cancel()
-        await asyncio.gather(election, watching, return_exceptions=True)
+        await asyncio.gather(election, watching, told, return_exceptions=True)
         await runner.cleanup()
         await kube.close()
+
+
+async def _told_to_stop() -> None:
+    """Until SIGTERM or SIGINT."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await stop.wait()
+    log.info("told to stop")
 
 
 def main() -> None:

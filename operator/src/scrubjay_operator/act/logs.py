@@ -22,3 +22,5 @@ def set_up_logging(level: str, style: str) -> None:
     if level != "debug":
         for name in QUIET:
             logging.getLogger(name).setLevel(logging.WARNING)
+        # It warns that it does not handle signals: __main__ does.
+        logging.getLogger("kopf._core.reactor.running").setLevel(logging.ERROR)

@@ -3,15 +3,18 @@
 Low-level events only: Kopf's diffs, annotations and finalizers are not used, users' objects stay as they wrote them. Children and pods are narrowed by label at the
 API server.
 
-Kopf looks up what the API server serves when a CustomResourceDefinition changes, which is a moment too early for a new one: it would never be watched. So when
-ours appears, Kopf is started anew as soon as the API server lists it.
+Kopf has a thread and an event loop of its own, because when it ends it cancels every task of its loop. It is ended and started anew when the definition of
+CacheClusters appears: Kopf looks up what the API server serves when a definition changes, which is a moment too early for a new one, so that it would never be watched.
 """
 
 import asyncio
 import logging
+import threading
+from collections.abc import Callable
 from typing import Any
 
 import kopf
+import uvloop
 
 from scrubjay_operator.act.inbox import Inbox
 from scrubjay_operator.act.kube import ApiError, KubeClient
@@ -24,25 +27,52 @@ DEFINITIONS = ("apiextensions.k8s.io", "v1", "customresourcedefinitions")
 DISCOVERY_POLL_S = 0.5
 DISCOVERY_SETTLES_S = 1.0
 
+Take = Callable[[Kind, kopf.RawEvent], None]
+
 
 async def watch(kube: KubeClient, inbox: Inbox, namespace: str | None) -> None:
-    """Watch until the process is told to stop by a signal."""
-    while True:
-        again = asyncio.Event()
-        await kopf.operator(
-            registry=_registry(kube, inbox, again),
-            settings=_settings(),
-            standalone=True,
-            clusterwide=namespace is None,
-            namespaces=[] if namespace is None else [namespace],
-            stop_flag=again,
-        )
-        if not again.is_set():
-            return
+    """Watch until cancelled."""
+    while await _watch_once(kube, inbox, namespace):
         log.info("the definition of CacheClusters is there: watching them")
+    raise RuntimeError("the watches have ended by themselves, see the log above")
 
 
-def _registry(kube: KubeClient, inbox: Inbox, again: asyncio.Event) -> kopf.OperatorRegistry:
+async def _watch_once(kube: KubeClient, inbox: Inbox, namespace: str | None) -> bool:
+    """Kopf from its start to its end. Returns whether it is to be started again."""
+    loop = asyncio.get_running_loop()
+    stop = threading.Event()
+    appeared = asyncio.Event()
+    registry = _registry(
+        lambda kind, event: _hand_over(loop, inbox.event, kind, event),
+        lambda: _hand_over(loop, appeared.set),
+    )
+    restarter = asyncio.create_task(_stop_when_served(kube, appeared, stop))
+    running = asyncio.create_task(asyncio.to_thread(_run_kopf, registry, namespace, stop))
+    try:
+        await asyncio.shield(running)
+    finally:
+        stop.set()
+        restarter.cancel()
+        await asyncio.wait((running,))
+    return appeared.is_set()
+
+
+def _run_kopf(registry: kopf.OperatorRegistry, namespace: str | None, stop: threading.Event) -> None:
+    """Kopf, in this thread, until the flag is set."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(
+            kopf.operator(
+                registry=registry,
+                settings=_settings(),
+                standalone=True,
+                clusterwide=namespace is None,
+                namespaces=[] if namespace is None else [namespace],
+                stop_flag=stop,
+            )
+        )
+
+
+def _registry(take: Take, appeared: Callable[[], None]) -> kopf.OperatorRegistry:
     handlers = kopf.OperatorRegistry()
 
     @kopf.on.login(registry=handlers)
@@ -52,18 +82,23 @@ def _registry(kube: KubeClient, inbox: Inbox, again: asyncio.Event) -> kopf.Oper
     @kopf.on.event(*DEFINITIONS, registry=handlers)
     async def defined(event: kopf.RawEvent, **_: Any) -> None:
         if event["type"] == "ADDED":
-            await _until_served(kube)
-            again.set()
+            appeared()
 
     for kind in WATCHED:
-        _wake_on_events(handlers, inbox, kind)
+        _wake_on_events(handlers, take, kind)
     return handlers
 
 
-def _wake_on_events(handlers: kopf.OperatorRegistry, inbox: Inbox, kind: Kind) -> None:
+def _wake_on_events(handlers: kopf.OperatorRegistry, take: Take, kind: Kind) -> None:
     @kopf.on.event(kind.group, kind.version, kind.plural, registry=handlers, id=f"on_{kind.plural}")
     async def changed(event: kopf.RawEvent, **_: Any) -> None:
-        inbox.event(kind, event)
+        take(kind, event)
+
+
+def _hand_over(loop: asyncio.AbstractEventLoop, call: Callable[..., None], *arguments: object) -> None:
+    """Call it on the operator's own loop, which may have ended by now."""
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(call, *arguments)
 
 
 def _settings() -> kopf.OperatorSettings:
@@ -85,10 +120,12 @@ def _settings() -> kopf.OperatorSettings:
     return settings
 
 
-async def _until_served(kube: KubeClient) -> None:
+async def _stop_when_served(kube: KubeClient, appeared: asyncio.Event, stop: threading.Event) -> None:
+    await appeared.wait()
     while not await _served(kube):  # noqa: ASYNC110 - the API server sends nobody an event when its discovery changes
         await asyncio.sleep(DISCOVERY_POLL_S)
     await asyncio.sleep(DISCOVERY_SETTLES_S)
+    stop.set()
 
 
 async def _served(kube: KubeClient) -> bool:
