@@ -48,16 +48,19 @@ format: setup  ## let ruff format and mend what it can
 	@$(PYTHON) -m ruff format -q . && $(PYTHON) -m ruff check -q --fix .
 
 test: build  ## every check and every test, end to end on a local Kubernetes included
+	@.ci/test-tools
 	@$(PYTHON) tests/run.py
 
 test-unit: build  ## the tests that need no server and no cluster
 	@$(PYTEST) tests/unit
 
 differential: build  ## long form: random commands to ours and to a real redis-server and memcached
-	@$(call folder,differential,-m "slow or not slow")
+	@.ci/test-tools
+	@$(PYTHON) tests/differential/run.py --examples 1000
 
 contract: build  ## long form: Redis' and memcached's own test suites against ours
-	@$(call folder,contract,-m "slow or not slow")
+	@.ci/test-tools
+	@$(PYTHON) tests/contract/run.py --all
 
 processes: build  ## replication, failover and persistence with real processes
 	@$(call folder,processes)
@@ -78,7 +81,8 @@ sanitize: setup  ## the engine's tests with AddressSanitizer
 	@$(call program,sanitize)
 
 bench: build  ## ours beside Redis, Valkey and memcached in one run
-	@$(call program,bench)
+	@.ci/test-tools
+	@$(PYTHON) tests/bench/run.py
 
 demo: setup  ## a local Kubernetes with the operator and a cache in it, used by a client; prints what to type next
 	@$(PYTHON) tests/demo up

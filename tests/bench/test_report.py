@@ -4,8 +4,6 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("matplotlib", reason="uv sync --group bench")
-
 from bench import report
 
 REPORT = {
