@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import ipaddress
 import logging
 import os
@@ -56,6 +57,7 @@ class Server:
         self.boot_id = str(uuid.uuid4())
         self.started = time.time()
         self.listeners: dict[str, list[socket.socket]] = {}
+        self._takers: dict[str, Callable[[socket.socket, Any], None]] = {}
         self.stopping = asyncio.Event()
         self.exit_code = 0
         self._timers: list[tuple[float, Callable[[], object]]] = []
@@ -187,6 +189,15 @@ class Server:
         for listener in opened:
             loop.add_reader(listener.fileno(), self._accept, listener, accepted)
         self.listeners[name] = opened
+        self._takers[name] = accepted
+
+    def acceptors(self) -> list[tuple[int, Callable[[], None]]]:
+        """The listeners' file descriptors and what to call when one is readable (for turns below a late script)."""
+        return [
+            (listener.fileno(), functools.partial(self._accept, listener, self._takers[name]))
+            for name, listeners in self.listeners.items()
+            for listener in listeners
+        ]
 
     def _listen_unix(self) -> None:
         path = self.config.text("unixsocket")

@@ -18,4 +18,6 @@ MODULES = [
     "scrubjay_engine.admin",
     "scrubjay_engine.commands.transactions",
     "scrubjay_engine.commands.pubsub",
+    "scrubjay_engine.commands.scripting",
+    "scrubjay_engine.commands.functions",
 ]

@@ -11,6 +11,7 @@ A TLS connection overrides `receive` and `transmit` (security/tls).
 import errno as errors
 import logging
 import socket as sockets
+from contextlib import contextmanager
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.errno cimport EAGAIN, EINTR, errno
@@ -48,6 +49,18 @@ cdef bint shared_out_lent = False
 cdef Arg* arguments = <Arg*>malloc(ARGS_KEPT * sizeof(Arg))
 cdef size_t arguments_room = ARGS_KEPT
 cdef bint arguments_used = False
+cdef bint nested = False
+
+
+@contextmanager
+def serving_nested():
+    """Within it, connections are served below the turn of another one (a late script): the shared input buffer is in use, so each takes its own."""
+    global nested
+    nested = True
+    try:
+        yield
+    finally:
+        nested = False
 
 
 cdef Py_ssize_t read_length(const char* data, size_t size, size_t* at, int64_t* number) noexcept:
@@ -127,6 +140,8 @@ cdef class Connection(Client):
         cdef bint own
         if self.closed:
             return
+        if nested and self.query == NULL:
+            self.grow_query(16384)
         own = self.query != NULL
         if own:
             if self.query_capacity - self.query_size < 16384:
