@@ -1,9 +1,13 @@
 import socket as sockets
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 from scrubjay_engine.core.client import Client
 from scrubjay_engine.core.engine import Engine
+
+def serving_nested() -> AbstractContextManager[None]:
+    """Connections are served below another one's turn while this is held."""
 
 class Connection(Client):
     socket: sockets.socket
