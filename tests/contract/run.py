@@ -19,9 +19,9 @@ import contextlib
 import json
 import sys
 import tempfile
-from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
+from typing import Self
 
 _TESTS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(_TESTS), str(_TESTS / "support")]
@@ -45,17 +45,12 @@ def main() -> int:
     chosen = choose(options)
     outcomes = []
     print(f"{'unit':<40}{'ok':>5}{'of':>5}{'err':>5}{'skip':>5}{'ignored':>8}{'seconds':>9}", flush=True)
-    with tempfile.TemporaryDirectory(prefix="scrubjay-contract-") as folder:
+    with tempfile.TemporaryDirectory(prefix="scrubjay-contract-") as folder, Target(options) as target:
         place = tcl.workspace(Path(folder), _PROGRAMS[options.server])
-        with contextlib.ExitStack() as stack:
-            address = stack.enter_context(target(options)) if any(not unit.spawn for unit in chosen) else None
-            settings = Settings(address) if address else None
-            for unit in chosen:
-                outcome = run(place, unit, address, options)
-                if settings and not unit.spawn:
-                    put_back(settings, outcome)
-                outcomes.append((unit, outcome))
-                show(unit, outcome, options)
+        for unit in chosen:
+            outcome = run(place, unit, target, options)
+            outcomes.append((unit, outcome))
+            show(unit, outcome, options)
     if options.json:
         options.json.write_text(json.dumps([asdict(outcome) for _, outcome in outcomes], indent=1))
     return summary(outcomes)
@@ -97,21 +92,57 @@ def choose(options: argparse.Namespace) -> list[catalogue.Unit]:
     return [unit for unit in known.values() if options.all or not unit.spawn]
 
 
-@contextlib.contextmanager
-def target(options: argparse.Namespace) -> Iterator[resp.Address]:
-    """The server that external-mode units talk to."""
-    if options.port:
-        yield ("127.0.0.1", options.port)
-        return
-    extra = ["--enable-module-command", "yes"] + (["--cluster-enabled", "yes"] if options.cluster_mode else [])
-    with servers.KINDS[options.server](*extra) as server:
-        if options.cluster_mode:
+class Target:
+    """The server that external-mode units talk to: started for the first of them, and again when a unit has ended it."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        """Nothing is started yet."""
+        self._options = options
+        self._stack = contextlib.ExitStack()
+        self._server: servers.Server | None = None
+        self._settings: Settings | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def port(self) -> int:
+        """The port of a server that runs; its CONFIG is remembered on the way."""
+        if self._options.port:
+            self._settings = self._settings or Settings(("127.0.0.1", self._options.port))
+            return int(self._options.port)
+        if self._server is None or self._server.process.poll() is not None:
+            self._server = self._start()
+            self._settings = Settings(self._server.address)
+        return self._server.port
+
+    def clean_up(self) -> str:
+        """Put CONFIG back after a unit; returns what is wrong with the server, or nothing."""
+        try:
+            if self._settings:
+                self._settings.restore()
+        except (OSError, resp.ConnectionClosed) as error:
+            if self._server is None:
+                return f"the server is gone after this unit: {error}"
+            status = self._server.process.wait(servers.STOP_SECONDS)
+            end = "\n".join(self._server.log.splitlines()[-12:])
+            return f"the server died in this unit (exit status {status}). The end of its log:\n{end}"
+        return ""
+
+    def _start(self) -> servers.Server:
+        extra = ["--enable-module-command", "yes"]
+        if self._options.cluster_mode:
+            extra += ["--cluster-enabled", "yes"]
+        server = self._stack.enter_context(servers.KINDS[self._options.server](*extra))
+        if self._options.cluster_mode:
             with server.connect() as connection:
                 connection.call("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
-        yield server.address
+        return server
 
 
-def run(place: Path, unit: catalogue.Unit, address: resp.Address | None, options: argparse.Namespace) -> tcl.Outcome:
+def run(place: Path, unit: catalogue.Unit, target: Target, options: argparse.Namespace) -> tcl.Outcome:
     """Run one unit with the options of the command line."""
     ours = options.server == "scrubjay"
     skip = [entry.test for entry in catalogue.skips() if entry.unit == unit.name] if ours else []
@@ -119,8 +150,12 @@ def run(place: Path, unit: catalogue.Unit, address: resp.Address | None, options
     if options.cluster_mode:
         extra.append("--cluster-mode")
     tags = "-slow -needs:debug" if options.no_debug else "-slow"
-    port = 0 if unit.spawn or address is None else address[1]
+    port = 0 if unit.spawn else target.port()
     outcome = tcl.run_unit(place, unit.name, port=port, tags=tags, skip=skip, extra=extra)
+    trouble = "" if unit.spawn else target.clean_up()
+    if trouble:
+        outcome.broken = trouble
+        outcome.failures = [failure for failure in outcome.failures if "connection refused" not in failure.message]
     if options.logs:
         options.logs.mkdir(parents=True, exist_ok=True)
         (options.logs / f"{unit.name.replace('/', '_')}.log").write_text(outcome.log)
@@ -131,14 +166,6 @@ def run(place: Path, unit: catalogue.Unit, address: resp.Address | None, options
     return outcome
 
 
-def put_back(settings: Settings, outcome: tcl.Outcome) -> None:
-    """Restore CONFIG; a server that no longer answers breaks the unit that left it so."""
-    try:
-        settings.restore()
-    except (OSError, resp.ConnectionClosed) as error:
-        outcome.broken = outcome.broken or f"the server is gone after this unit: {error}"
-
-
 def show(unit: catalogue.Unit, outcome: tcl.Outcome, options: argparse.Namespace) -> None:
     """Print a unit's row, and its failures with their messages."""
     name = f"{unit.name} (spawn)" if unit.spawn else unit.name
@@ -147,7 +174,7 @@ def show(unit: catalogue.Unit, outcome: tcl.Outcome, options: argparse.Namespace
     print(f"{name:<40}{counts}{outcome.ignored:>8}{outcome.seconds:>9.1f}{skipped}", flush=True)
     for failure in outcome.failures:
         print(f"  [err] {failure.test}")
-        for line in failure.message.splitlines()[:6]:
+        for line in failure.message.split("while executing", 1)[0].rstrip().splitlines()[:6]:
             print(f"        {line[:200]}")
     if outcome.broken:
         print(f"  [broken] {outcome.broken}", flush=True)

@@ -65,6 +65,7 @@ def workspace(folder: Path, spawn: Sequence[str] = ()) -> Path:
     place.mkdir()
     ignore = shutil.ignore_patterns("modules", "tmp")
     shutil.copytree(tree / "tests", place / "tests", ignore=ignore)
+    _tolerate_missing_functions(place / "tests" / "support" / "server.tcl")
     (place / "tests" / "tmp").mkdir()
     (place / "utils").symlink_to(tree / "utils")
     (place / "src").mkdir()
@@ -76,6 +77,12 @@ def workspace(folder: Path, spawn: Sequence[str] = ()) -> Path:
         wrapper.write_text("#!/bin/sh\nexec " + " ".join(f"'{part}'" for part in spawn) + ' "$@"\n')
         wrapper.chmod(wrapper.stat().st_mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)
     return place
+
+
+def _tolerate_missing_functions(file: Path) -> None:
+    """FUNCTION FLUSH before each unit may fail: a server without functions is then judged by its other commands, too."""
+    text = file.read_text()
+    file.write_text(re.sub(r"^(\s*)(r function flush)$", r"\1catch {\2}", text, flags=re.MULTILINE))
 
 
 def run_unit(
