@@ -14,7 +14,6 @@ from collections.abc import Callable
 from typing import Any
 
 import kopf
-import uvloop
 
 from scrubjay_operator.act.inbox import Inbox
 from scrubjay_operator.act.kube import ApiError, KubeClient
@@ -26,6 +25,7 @@ log = logging.getLogger(__name__)
 DEFINITIONS = ("apiextensions.k8s.io", "v1", "customresourcedefinitions")
 DISCOVERY_POLL_S = 0.5
 DISCOVERY_SETTLES_S = 1.0
+CONNECTIONS_CLOSE_S = 0.25
 
 Take = Callable[[Kind, kopf.RawEvent], None]
 
@@ -59,17 +59,19 @@ async def _watch_once(kube: KubeClient, inbox: Inbox, namespace: str | None) -> 
 
 def _run_kopf(registry: kopf.OperatorRegistry, namespace: str | None, stop: threading.Event) -> None:
     """Kopf, in this thread, until the flag is set."""
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(
-            kopf.operator(
-                registry=registry,
-                settings=_settings(),
-                standalone=True,
-                clusterwide=namespace is None,
-                namespaces=[] if namespace is None else [namespace],
-                stop_flag=stop,
-            )
-        )
+    asyncio.run(_kopf(registry, namespace, stop))
+
+
+async def _kopf(registry: kopf.OperatorRegistry, namespace: str | None, stop: threading.Event) -> None:
+    await kopf.operator(
+        registry=registry,
+        settings=_settings(),
+        standalone=True,
+        clusterwide=namespace is None,
+        namespaces=[] if namespace is None else [namespace],
+        stop_flag=stop,
+    )
+    await asyncio.sleep(CONNECTIONS_CLOSE_S)
 
 
 def _registry(take: Take, appeared: Callable[[], None]) -> kopf.OperatorRegistry:
