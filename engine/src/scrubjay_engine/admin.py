@@ -151,3 +151,4 @@ def install(server: Server) -> None:
             log.info("Admin port %d open", port)
 
     server.before_listening.insert(0, listen)
+    server.engine.parts.setdefault("after_loading", []).append(node.after_loading)

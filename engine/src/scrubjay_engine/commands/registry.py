@@ -15,6 +15,7 @@ MODULES = [
     "scrubjay_engine.commands.server",
     "scrubjay_engine.commands.info",
     "scrubjay_engine.commands.replication",
+    "scrubjay_engine.commands.persistence",
     "scrubjay_engine.admin",
     "scrubjay_engine.commands.transactions",
     "scrubjay_engine.commands.pubsub",

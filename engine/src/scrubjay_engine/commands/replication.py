@@ -168,7 +168,7 @@ def install(server: Server) -> None:
         if len(words) == 2 and words != ["no", "one"]:
             replication.become_replica(Follower(replication, words[0], int(words[1])))
 
-    server.before_listening.append(follow_option)
+    parts.setdefault("after_loading", []).append(follow_option)
 
 
 COMMANDS = family(

@@ -1,8 +1,8 @@
 """Values in RDB form: which type code a value gets, and its body.
 
 `write_value` is a generator, so that the body of a big value comes in parts: the snapshot goes on with it slice by slice, everybody else runs it through.
-Types are those of REDIS0009. With `exact`, what they cannot say (a stream's counters, fields that expire) is written in the newer type that can:
-an older server then refuses the value instead of changing it.
+Types are those of REDIS0009, which cannot say everything: a stream's counters are left out, or with `exact` written in the type of Redis 7.0. Fields
+that expire need a type of Redis 7.4 in any case.
 Called by persistence/snapshot, DUMP and MIGRATE.
 """
 

@@ -126,7 +126,7 @@ class Images:
                 consumer.write(data)
         if not image.consumers and not image.snapshot.aborted:
             image.abort("nobody wants it any more")
-        while self._must_wait(image):
+        while self._must_wait(image):  # noqa: ASYNC110 (sockets and files do not say when they have room)
             await asyncio.sleep(WAIT)
 
     @staticmethod

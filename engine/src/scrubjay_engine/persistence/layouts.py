@@ -38,8 +38,8 @@ def write_set(writer: RdbWriter, key: bytes | None, value: SetValue, exact: bool
 
 @layout(HashValue)
 def write_hash(writer: RdbWriter, key: bytes | None, value: HashValue, exact: bool) -> Body:
-    """Type 4; with `exact`, type 24 for a hash that has fields with an expiry."""
-    if exact and value.timed():
+    """Type 4; type 24 for a hash that has fields with an expiry: an old server should refuse it rather than keep them for ever."""
+    if value.timed():
         yield from write_expiring_hash(writer, key, value)
         return
     head(writer, rdb.TYPE_HASH, key)

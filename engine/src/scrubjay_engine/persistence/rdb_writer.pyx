@@ -119,8 +119,8 @@ cdef class RdbWriter:
         self.put_length(size)
         return self.put(data, size)
 
-    def header(self) -> None:
-        text = b"REDIS%04d" % WRITTEN_VERSION
+    def header(self, int version=WRITTEN_VERSION) -> None:
+        text = b"REDIS%04d" % version
         self.put(PyBytes_AS_STRING(text), 9)
 
     def aux(self, bytes name not None, bytes value not None) -> None:

@@ -100,7 +100,8 @@ cdef class Snapshot(Barrier):
         """Fix the point in time. RuntimeError when another snapshot runs."""
         self.space.begin_snapshot(self)
         self.total = sum(len(db) for db in self.space.databases)
-        self.main.header()
+        # Function libraries are unknown before version 10, so that a file with them says what it needs.
+        self.main.header(10 if self.exact or functions else 9)
         for name, value in aux.items():
             self.main.aux(name, value)
         for code in functions:

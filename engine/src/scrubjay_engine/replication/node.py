@@ -62,6 +62,10 @@ class Node:
                 self.role_state.promise,
             )
 
+    async def after_loading(self) -> None:
+        """What was on disk counts as data."""
+        self.has_data = any(len(db) for db in self.engine.keyspace.databases)
+
     def _synchronized(self) -> None:
         self.has_data = True
 
@@ -131,6 +135,8 @@ class Node:
     def _need_managed(self) -> None:
         if not self.managed:
             raise Refused("ROLE", "this process does not run in managed mode (option `managed yes`)")
+        if self.engine.gates & gates.LOADING and self.replication.follower is None:
+            raise Refused("BUSY", "loading from disk: ask again when `loading` is false")
 
     def _keep(self, state: RoleState) -> None:
         """On disk first: an order that is answered is never forgotten."""

@@ -46,6 +46,7 @@ class Replication:
         self.on_ack: list[Callable[[], None]] = []
         self.has_position = False  # whether our data is a prefix of the history: a fresh process has none
         self.on_synchronized: list[Callable[[], None]] = []
+        self._write_refusals: dict[str, CommandError] = {}
         self.failover_state = "no-failover"
         self._pinged = time.monotonic()
         self._alone_since = time.monotonic()
@@ -258,16 +259,29 @@ class Replication:
     def follow_min_replicas(self) -> None:
         """`min-replicas-to-write` is checked only where it is set and we are a primary."""
         wanted = self.config.number("min-replicas-to-write") and self.config.number("min-replicas-max-lag")
-        self.engine.check_replicas = self._check_min_replicas if wanted else None
         self.engine.set_gate(gates.MIN_REPLICAS, bool(wanted) and self.follower is None)
+        self.engine.set_gate(gates.DISK_ERROR, bool(self._write_refusals) and self.follower is None)
+        self.engine.check_replicas = self._check_write
+
+    def refuse_writes(self, reason: str, error: CommandError | None) -> None:
+        """Persistence cannot keep what is written: refuse writes with that error, until called with None for the same reason."""
+        if error is None:
+            self._write_refusals.pop(reason, None)
+        else:
+            self._write_refusals[reason] = error
+        self.follow_min_replicas()
 
     def good_replicas(self) -> int:
         """Replicas online whose last word is at most `min-replicas-max-lag` seconds old."""
         longest = self.config.number("min-replicas-max-lag")
         return sum(link.state == "online" and link.lag <= longest for link in self.links.values())
 
-    def _check_min_replicas(self) -> None:
-        if self.good_replicas() < self.config.number("min-replicas-to-write"):
+    def _check_write(self) -> None:
+        for error in self._write_refusals.values():
+            raise error
+        if self.engine.gates & gates.MIN_REPLICAS and self.good_replicas() < self.config.number(
+            "min-replicas-to-write"
+        ):
             raise NOREPLICAS
 
     def acknowledged(self, offset: int) -> int:
@@ -309,6 +323,18 @@ class Replication:
         self.engine.set_gate(gates.REPLICA | gates.STALE, False)
         self.follow_min_replicas()
         log.info("PRIMARY MODE enabled: history %s from offset %d on", self.history.replid, self.stream.end)
+
+    def resume(self, replid: str, offset: int, database: int, *, replica: bool) -> None:
+        """After a restart: our data is at that position of that history. A primary begins a new history there, a replica asks to go on."""
+        self.stream.restart(offset)
+        if replica:
+            self.history.adopt(replid, keep_old=False)
+            self.stream.database = database
+        else:
+            self.history.adopt(replid, keep_old=False)
+            self.history.shift(offset)
+        self._activate()
+        self.has_position = True
 
     def begin_as_primary(self) -> None:
         """A managed node's first role is primary: what it has (from disk, or nothing) is a history of its own from here on."""
