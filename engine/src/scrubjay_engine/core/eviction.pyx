@@ -14,7 +14,7 @@ from scrubjay_engine.core.engine cimport Engine, GATE_MAXMEMORY
 from scrubjay_engine.core.entry cimport Entry, entry_clock, entry_expire_at, entry_expires, entry_key, entry_key_size
 from scrubjay_engine.core.keyspace cimport Database, Keyspace, lfu_counter
 from scrubjay_engine.values.memory cimport used
-from scrubjay_engine.values.table cimport Table, next_random, table_len, table_sample
+from scrubjay_engine.values.table cimport Table, next_random, table_clear_mark, table_len, table_sample, table_walk_marked
 
 cdef enum:
     POOL = 16
@@ -99,6 +99,32 @@ cdef class Eviction:
             if key in db and (not self.volatile or db.expire_at(key) >= 0):
                 self.evict(db, key)
                 return True
+        return self.evict_any()
+
+    cdef bint evict_any(self) except -1:
+        """Sampling found nothing: keys with an expiry are few among many. Takes the next one in table order, if there is one."""
+        cdef Database db
+        cdef Table* table
+        cdef void* found[256]
+        cdef uint64_t position
+        cdef int n, i, at
+        if not self.volatile:
+            return False
+        for db in self.engine.keyspace.databases:
+            if db.expiring == 0:
+                continue
+            for at in range(db.table_count):
+                table = &db.tables[at]
+                position = 0
+                while True:
+                    n = table_walk_marked(table, &position, found, 256)
+                    if n < 0:
+                        break
+                    for i in range(n):
+                        if entry_expires(<Entry>found[i]):
+                            self.evict(db, PyBytes_FromStringAndSize(entry_key(<Entry>found[i]), entry_key_size(<Entry>found[i])))
+                            return True
+                    table_clear_mark(table, position - 1)
         return False
 
     cdef bint evict_random(self) except -1:
@@ -124,7 +150,7 @@ cdef class Eviction:
                 if not self.volatile or entry_expires(entry):
                     self.evict(db, PyBytes_FromStringAndSize(entry_key(entry), entry_key_size(entry)))
                     return True
-        return False
+        return self.evict_any()
 
     cdef int fill_pool(self) except -1:
         """Adds a sample of every database to the pool and keeps the best."""
@@ -138,7 +164,8 @@ cdef class Eviction:
         for db in space.databases:
             if len(db) == 0 or (self.volatile and db.expiring == 0):
                 continue
-            wanted = self.samples if self.samples < SAMPLE_MAX else SAMPLE_MAX
+            # of a marked bucket all entries are wanted: the one that expires may be its last
+            wanted = SAMPLE_MAX if self.volatile or self.samples > SAMPLE_MAX else self.samples
             n = table_sample(db.random_table(), &space.random_state, found, wanted, self.volatile)
             for i in range(n):
                 entry = <Entry>found[i]
