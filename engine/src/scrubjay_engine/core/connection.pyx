@@ -207,20 +207,24 @@ cdef class Connection(Client):
         """Runs what is complete in the connection's own query buffer."""
         cdef char* query = self.query
         cdef size_t size = self.query_size
+        cdef bint kept = False
         # `serve` keeps the rest in a new buffer: taking ours away first keeps one owner for each byte.
         self.query = NULL
         self.query_size = self.query_capacity = 0
         try:
-            self.serve_owned(query, size)
+            kept = self.serve_owned(query, size)
         finally:
-            if self.query != query:
+            if not kept:
                 zfree(query)
+        if kept:
+            self.make_room_for_argument()       # may move the block, so only when its owner is settled
         return 0
 
     cdef int serve_owned(self, char* query, size_t size) except -1:
+        """True when the block was kept as the connection's query buffer again."""
         cdef size_t done = self.run_complete(query, size)
         if self.closed:
-            return 0
+            return False
         if done < size:
             if self.query == NULL:
                 # Keep the same block, moved to its start: a long argument arriving in pieces is not copied again and again.
@@ -229,8 +233,8 @@ cdef class Connection(Client):
                 self.query = query
                 self.query_size = size - done
                 self.query_capacity = usable(query)
-                self.make_room_for_argument()
-        return 0
+                return True
+        return False
 
     cdef int serve(self, const char* data, size_t size) except -1:
         cdef size_t done = self.run_complete(data, size)
