@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from localkube import images
@@ -16,7 +18,7 @@ from localkube.programs import digest
 
 SUITE = "bookworm"
 PACKAGES = "python3,python3-venv,ca-certificates"
-BUILD_PACKAGES = "gcc libc6-dev python3-dev python3-pip"
+BUILD_PACKAGES = "ccache gcc libc6-dev python3-dev"
 # of no use in a container: documentation, translations, package lists
 JUNK = (
     "usr/share/doc",
@@ -29,8 +31,9 @@ JUNK = (
     "var/log",
     "usr/lib/python3/dist-packages/__pycache__",
 )
-RECIPE = digest(SUITE.encode(), PACKAGES.encode(), BUILD_PACKAGES.encode(), "".join(JUNK).encode())
-BASE, BUILD_BASE = f"localhost/scrubjay-base:{RECIPE}", f"localhost/scrubjay-build-base:{RECIPE}"
+RECIPE = digest(SUITE.encode(), PACKAGES.encode(), "".join(JUNK).encode())
+BASE = f"localhost/scrubjay-base:{RECIPE}"
+BUILD_BASE = f"localhost/scrubjay-build-base:{digest(RECIPE.encode(), BUILD_PACKAGES.encode())}"
 
 
 def build_arguments() -> dict[str, str]:
@@ -40,17 +43,28 @@ def build_arguments() -> dict[str, str]:
         with tempfile.TemporaryDirectory(dir=cache_folder()) as scratch:
             Path(scratch, "Dockerfile").write_text(
                 f"FROM {BASE}\nRUN apt-get -q update && apt-get -q install -y --no-install-recommends {BUILD_PACKAGES}\n"
+                "RUN python3 -m venv /opt/uv && /opt/uv/bin/pip -q install uv && ln -s /opt/uv/bin/uv /usr/local/bin/\n"
             )
             images.build_plain(BUILD_BASE, Path(scratch))
     return {"BASE": BASE, "BUILD_BASE": BUILD_BASE}
+
+
+@contextmanager
+def _in_memory() -> Iterator[Path]:
+    """A folder where fsync is free: dpkg calls it for every file, and on a disk that is most of the time."""
+    with tempfile.TemporaryDirectory() as scratch:
+        run("mount", "-t", "tmpfs", "-o", "size=1g,mode=755", "scrubjay-rootfs", scratch)
+        try:
+            yield Path(scratch)
+        finally:
+            run("umount", "-l", scratch)
 
 
 def base() -> Path:
     """The layout of BASE, made when it is not there."""
     rootfs_tar = cache_folder("images") / f"rootfs-{RECIPE}.tar"
     if not rootfs_tar.exists():
-        with step("making a Debian base image", "once; under a minute"), tempfile.TemporaryDirectory() as scratch:
-            rootfs = Path(scratch, "rootfs")
+        with step("making a Debian base image", "once; about a minute"), _in_memory() as rootfs:
             run("debootstrap", "--variant=minbase", f"--include={PACKAGES}", SUITE, rootfs)
             for junk in JUNK:
                 shutil.rmtree(rootfs / junk, ignore_errors=True)

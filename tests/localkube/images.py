@@ -1,5 +1,6 @@
-"""Images for the local nodes: built by buildah without a daemon, kept as OCI layouts in the cache, handed to containerd.
+"""Images for the local nodes: built by buildah without a daemon, kept as folders in the cache, handed to containerd.
 
+An image's folder holds manifest.json and its blobs by digest (the ``dir`` transport of containers-transports(5)), and its name.
 Three tricks make this quick. Layers are kept uncompressed, so a layer has one digest everywhere and nothing is packed only to be
 unpacked. A node is born with the base images: they are unpacked once into a template that is hard-linked into each node
 (``furnish``). And loading an image sends a node only the layers it lacks, all nodes at once (``load``).
@@ -31,7 +32,7 @@ NAME_ANNOTATION = "io.containerd.image.name"
 
 # -- building ----------------------------------------------------------------------------------------------------------
 def build(tag: str, context: Path, dockerfile: Path | None = None, arguments: dict[str, str] | None = None) -> Path:
-    """Build a Dockerfile into an OCI layout in the cache and return that folder. Layers of earlier builds are used again.
+    """Build a Dockerfile into a folder in the cache and return that. Layers of earlier builds are used again.
 
     ``arguments`` are build arguments; BASE and BUILD_BASE are set to the Debian bases of ``bases`` unless given.
     """
@@ -54,9 +55,10 @@ def build_plain(
         certificates = ["-v", "/etc/ssl/certs:/etc/ssl/certs:ro"] if Path("/etc/ssl/certs").is_dir() else []
         run("buildah", "bud", "-q", *wishes, *certificates, *words, "-t", tag, context)
         image_id = Path(scratch, "id").read_text().strip()
-        if not (layout / "index.json").exists() or (layout / "id").read_text() != image_id:
+        if not (layout / "id").exists() or (layout / "id").read_text() != image_id:
             shutil.rmtree(layout, ignore_errors=True)
-            run("buildah", "push", "-q", "--disable-compression", image_id, f"oci:{layout}:{tag}")
+            run("buildah", "push", "-q", "--disable-compression", image_id, f"dir:{layout}")
+            (layout / "name").write_text(tag)
             (layout / "id").write_text(image_id)
     return layout
 
@@ -83,13 +85,13 @@ def _layout(tag: str) -> Path:
 
 
 def image_digest(layout: Path) -> str:
-    index = json.loads((layout / "index.json").read_text())
-    return str(index["manifests"][0]["digest"])
+    """The digest by which containerd knows the image."""
+    return f"sha256:{hashlib.sha256((layout / 'manifest.json').read_bytes()).hexdigest()}"
 
 
 # -- loading -----------------------------------------------------------------------------------------------------------
 def load(instance: Instance, archive: Path, tag: str = "") -> None:
-    """Put an image on every node: an OCI layout made by ``build``, or an image archive (docker or OCI) as a file."""
+    """Put an image on every node: a folder made by ``build``, or an image archive (docker or OCI) as a file."""
     sockets = [node.socket for node in instance.all_nodes()]
     if not sockets:
         raise LocalkubeError(f"{instance.name} has no nodes to load an image on")
@@ -102,7 +104,7 @@ def load_one(socket: Path, archive: Path, tag: str = "") -> None:
     if archive.is_file():
         ctr(socket, "images", "import", archive)
         return
-    tag = tag or _tag_of(archive)
+    tag = tag or (archive / "name").read_text()
     known = {line.split()[0]: line.split()[2] for line in ctr(socket, "images", "ls").splitlines()[1:]}
     if known.get(tag) == image_digest(archive):
         return
@@ -112,7 +114,7 @@ def load_one(socket: Path, archive: Path, tag: str = "") -> None:
     assert process.stdin is not None
     try:
         with tarfile.open(fileobj=process.stdin, mode="w|") as stream:
-            _write_layout(stream, archive, tag, present)
+            _write_archive(stream, archive, tag, present)
         process.stdin.close()
     except BrokenPipeError:
         pass  # ctr gave up; its words say why
@@ -121,25 +123,28 @@ def load_one(socket: Path, archive: Path, tag: str = "") -> None:
         raise LocalkubeError(f"containerd did not take {tag}: {said.strip()}")
 
 
-def _write_layout(stream: tarfile.TarFile, layout: Path, tag: str, present: set[str]) -> None:
-    """The layout as a tar archive without the blobs that are ``present``; its index names the image for containerd."""
-    index = json.loads((layout / "index.json").read_text())
-    index["manifests"][0]["annotations"] = {NAME_ANNOTATION: tag}
-    for name, content in (
-        ("oci-layout", (layout / "oci-layout").read_bytes()),
-        ("index.json", json.dumps(index).encode()),
-    ):
-        entry = tarfile.TarInfo(name)
-        entry.size = len(content)
-        stream.addfile(entry, io.BytesIO(content))
-    for blob in sorted((layout / "blobs" / "sha256").iterdir()):
-        if f"sha256:{blob.name}" not in present:
-            stream.add(blob, f"blobs/sha256/{blob.name}")
+def _write_archive(stream: tarfile.TarFile, layout: Path, tag: str, present: set[str]) -> None:
+    """The image as an OCI archive without the blobs that are ``present``; its index names the image for containerd."""
+    manifest = (layout / "manifest.json").read_bytes()
+    wanted = json.loads(manifest)
+    entry = {"mediaType": wanted["mediaType"], "digest": image_digest(layout), "size": len(manifest)}
+    index = {"schemaVersion": 2, "manifests": [{**entry, "annotations": {NAME_ANNOTATION: tag}}]}
+    _add(stream, "oci-layout", b'{"imageLayoutVersion": "1.0.0"}')
+    _add(stream, "index.json", json.dumps(index).encode())
+    _add(stream, _blob(image_digest(layout)), manifest)
+    for blob in dict.fromkeys(part["digest"] for part in (wanted["config"], *wanted["layers"])):
+        if blob not in present:
+            stream.add(layout / blob.removeprefix("sha256:"), _blob(blob))
 
 
-def _tag_of(layout: Path) -> str:
-    index = json.loads((layout / "index.json").read_text())
-    return str(index["manifests"][0]["annotations"]["org.opencontainers.image.ref.name"])
+def _blob(digest: str) -> str:
+    return f"blobs/{digest.replace(':', '/')}"
+
+
+def _add(stream: tarfile.TarFile, name: str, content: bytes) -> None:
+    entry = tarfile.TarInfo(name)
+    entry.size = len(content)
+    stream.addfile(entry, io.BytesIO(content))
 
 
 # -- the template ------------------------------------------------------------------------------------------------------
