@@ -155,6 +155,8 @@ def install(server: Server) -> None:
     """The part that runs scripts and functions (the module functions.py uses it too)."""
     scripting = Scripting(server.engine)
     server.engine.parts["scripting"] = scripting
+    server.engine.parts["functions"] = scripting.libraries
+    server.engine.parts["script_memory"] = scripting.memory_fields
     scripting.run.turn = BusyTurn(server).serve
     set_log(write_log)
     server.config.on_change(

@@ -104,7 +104,10 @@ cdef class Engine:
             self.effects.append((db, encode_command(args)))
 
     cpdef void flush_effects(self):
-        """Hands the effects of the outermost command to AOF and replicas: several as one transaction."""
+        """Hands the effects of the outermost command to AOF and replicas: several as one transaction.
+
+        An effect may have a third item, the kinds of sink it is for (redis.set_repl: 1 the AOF, 2 replicas); a sink says what it is in `kind`.
+        """
         cdef list effects = self.effects
         cdef bint wrap
         if not effects:
@@ -114,8 +117,9 @@ cdef class Engine:
         for sink in self.sinks:
             if wrap:
                 sink.feed(effects[0][0], b"*1\r\n$5\r\nMULTI\r\n")
-            for db, command in effects:
-                sink.feed(db, command)
+            for effect in effects:
+                if len(effect) == 2 or effect[2] & getattr(sink, "kind", 3):
+                    sink.feed(effect[0], effect[1])
             if wrap:
                 sink.feed(effects[len(effects) - 1][0], b"*1\r\n$4\r\nEXEC\r\n")
 

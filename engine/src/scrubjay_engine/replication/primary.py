@@ -34,6 +34,9 @@ GETACK = b"*3\r\n$8\r\nREPLCONF\r\n$6\r\nGETACK\r\n$1\r\n*\r\n"
 class Replication:
     """Both roles' shared state, and the primary's work."""
 
+    # As a sink: for replicas (redis.set_repl).
+    kind = 2
+
     def __init__(self, server: Server) -> None:
         self.server = server
         self.engine = server.engine

@@ -70,6 +70,10 @@ class Libraries:
         """The texts of all libraries, for FUNCTION DUMP and snapshots."""
         return [library.code for library in self.libraries.values()]
 
+    def replace(self, codes: list[bytes]) -> None:
+        """Have exactly these libraries: a snapshot was loaded. Raises CommandError, and changes nothing then."""
+        self.restore(codes, "flush")
+
     # Changes
 
     def load(self, code: bytes, replace: bool = False, timeout_ms: int = LOAD_TIMEOUT_MS) -> bytes:

@@ -95,6 +95,15 @@ def key_count(text: bytes, args: list[bytes], error: CommandError = NOT_INTEGER)
     return count
 
 
+def human(count: float) -> str:
+    """Bytes for people: 1.50K."""
+    for unit in ("B", "K", "M"):
+        if count < 1024:
+            return f"{count:.0f}B" if unit == "B" else f"{count:.2f}{unit}"
+        count /= 1024
+    return f"{count:.2f}G"
+
+
 class Scripting:
     """Everything about scripts and functions in one engine."""
 
@@ -143,11 +152,32 @@ class Scripting:
             run.end()
         return self._finish(client, reply, vm.outcome)
 
+    def memory_fields(self) -> list[tuple[str, int | str]]:
+        """What INFO memory says about scripts and functions."""
+        scripts, libraries = self.scripts, self.libraries
+        eval_vm, function_vm = scripts.vm.memory(), libraries.vm.memory()
+        texts = scripts.memory + libraries.memory
+        return [
+            ("used_memory_lua", eval_vm),
+            ("used_memory_vm_eval", eval_vm),
+            ("used_memory_lua_human", human(eval_vm)),
+            ("used_memory_scripts_eval", scripts.memory),
+            ("number_of_cached_scripts", len(scripts)),
+            ("number_of_functions", libraries.function_count),
+            ("number_of_libraries", len(libraries.libraries)),
+            ("used_memory_vm_functions", function_vm),
+            ("used_memory_vm_total", eval_vm + function_vm),
+            ("used_memory_vm_total_human", human(eval_vm + function_vm)),
+            ("used_memory_functions", libraries.memory),
+            ("used_memory_scripts", texts),
+            ("used_memory_scripts_human", human(texts)),
+        ]
+
     def _finish(self, client: Client, reply: bytes, outcome: int) -> Raw:
         if outcome == 1:
             # Counted by whoever catches it, like any other command's error.
             raise CommandError(reply[1:-2])
-        if outcome == 2:
+        if outcome == 2 and client.command is not None:
             # The error of a command within the script was counted when it ran; only this command's failure is left to count.
             client.command.failed += 1
         return Raw(reply)
