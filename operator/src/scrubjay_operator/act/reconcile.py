@@ -13,7 +13,7 @@ from scrubjay_operator.act.events import EventWriter
 from scrubjay_operator.act.inbox import Inbox
 from scrubjay_operator.act.kube import KubeClient
 from scrubjay_operator.act.perform import Performer, Run, Settled, StepFailed
-from scrubjay_operator.act.wanted import PasswordMissing, parameter_troubles, want
+from scrubjay_operator.act.wanted import PasswordMissing, want
 from scrubjay_operator.api.names import PORT_ADMIN
 from scrubjay_operator.objects.pod import EngineDefaults
 from scrubjay_operator.observe.pods import PodView
@@ -82,7 +82,7 @@ class Reconciler:
                 run, snapshot, status.refused(snapshot, Trouble("InvalidSpec", view.error)), Outcome()
             )
         try:
-            wanted = await want(self._tools.kube, snapshot, view.cluster, self._tools.defaults)
+            wanted, troubles = await want(self._tools.kube, snapshot, view.cluster, self._tools.defaults)
         except PasswordMissing as error:
             return await self._report(
                 run, snapshot, status.refused(snapshot, Trouble("PasswordMissing", str(error))), Outcome(come_back=10.0)
@@ -90,7 +90,7 @@ class Reconciler:
         plan = make_plan(snapshot, wanted)
         acted = await self._act(run, plan)
         self._settle(key, run, snapshot, plan)
-        judgement = status.judge(snapshot, plan, run.status, [*parameter_troubles(view.cluster), *acted.troubles])
+        judgement = status.judge(snapshot, plan, run.status, [*troubles, *acted.troubles])
         return await self._report(run, snapshot, judgement, acted.outcome(plan), acted.notices)
 
     def _forget(self, key: Key) -> Outcome:

@@ -21,14 +21,16 @@ class PasswordMissing(Exception):
     """The Secret that the spec names does not exist or lacks the key. The text says which."""
 
 
-async def want(kube: KubeClient, snapshot: ClusterSnapshot, cluster: CacheCluster, defaults: EngineDefaults) -> Wanted:
-    """Manifests and options. Raises PasswordMissing, and ApiError when the user's Secret cannot be read."""
-    password = await _password(kube, snapshot, cluster)
+async def want(
+    kube: KubeClient, snapshot: ClusterSnapshot, cluster: CacheCluster, defaults: EngineDefaults
+) -> tuple[Wanted, list[Trouble]]:
+    """Manifests and options, and what is wrong with the spec while the rest of it is used. Raises PasswordMissing when there is no password at all."""
+    password, troubles = await _password(kube, snapshot, cluster)
     manifests = desired.children(
         cluster, defaults, password=password, reader_from_primary=reader_from_primary(snapshot)
     )
     options = config.live_options(cluster) | secret.live_options(password)
-    return Wanted(tuple(manifests), options, digest(options))
+    return Wanted(tuple(manifests), options, digest(options)), [*parameter_troubles(cluster), *troubles]
 
 
 def parameter_troubles(cluster: CacheCluster) -> list[Trouble]:
@@ -39,14 +41,24 @@ def parameter_troubles(cluster: CacheCluster) -> list[Trouble]:
     ]
 
 
-async def _password(kube: KubeClient, snapshot: ClusterSnapshot, cluster: CacheCluster) -> str | None:
+async def _password(
+    kube: KubeClient, snapshot: ClusterSnapshot, cluster: CacheCluster
+) -> tuple[str | None, list[Trouble]]:
+    """The password. One whose Secret is gone or cannot be read now stays as it was: a cache in use must not lose its care for that."""
     access = cluster.spec.access
     if access.default_user is not DefaultUser.PASSWORD:
-        return None
-    if access.password_secret is not None:
-        return await _chosen(kube, cluster.namespace, access.password_secret.name, access.password_secret.key)
+        return None, []
     known = snapshot.child(SECRET.name, names.auth_secret(cluster.name))
-    return (secret.read_password(known.manifest) if known is not None else None) or secret.new_password()
+    present = secret.read_password(known.manifest) if known is not None else None
+    if access.password_secret is None:
+        return present or secret.new_password(), []
+    try:
+        return await _chosen(kube, cluster.namespace, access.password_secret.name, access.password_secret.key), []
+    except (PasswordMissing, ApiError) as error:
+        if present is None:
+            raise
+        text = f"{error}; the password stays as it was"
+        return present, [Trouble("PasswordMissing", text, stalls=isinstance(error, PasswordMissing))]
 
 
 async def _chosen(kube: KubeClient, namespace: str, name: str, key: str) -> str:
