@@ -71,14 +71,16 @@ class Pair:
 
     def burst(self, steps: Sequence[Step], cuts: Sequence[int] = ()) -> list[resp.Frame]:
         """Several commands in one write; to the subject in pieces, cut at these positions (modulo the length)."""
-        self.transcript += [written(step.arguments) for step in steps]
         data = b"".join(resp.encode(*step.arguments) for step in steps)
         self.reference.send(data)
         for piece in cut(data, cuts):
             with contextlib.suppress(OSError):  # a server that hung up shows in the answer
                 self.subject.send(piece)
         replies = []
+        if len(steps) > 1:
+            self.transcript.append(f"# the next {len(steps)} in one write")
         for step in steps:
+            self.transcript.append(written(step.arguments))
             expected, got = _answer(self.reference), _answer(self.subject)
             self.check(step, expected, got)
             replies.append(expected)

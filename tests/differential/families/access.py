@@ -110,7 +110,7 @@ FAMILY = Family(
             command("ACL GENPASS", maybe(pool(8, 64, 0, -1, 5000, "x")), way=compare.shape),
             command(
                 "ACL",
-                either("HELP", "BAD", "SETUSER", "DRYRUN nobody get a", "LOAD", "SAVE", "LOG RESET", "LOG 0", "LOG x"),
+                either("BAD", "SETUSER", "DRYRUN nobody get a", "LOAD", "SAVE", "LOG RESET", "LOG 0", "LOG x"),
             ),
             command("AUTH", either("wrong", "ann secret", "ann wrong", "default x", "a b c")),
             command(

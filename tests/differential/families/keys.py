@@ -57,7 +57,7 @@ FAMILY = Family(
             command("SWAPDB", pool(0, 1, 99), pool(1, 2, "x")),
             command("SELECT", pool(0, 1, 99, "x")),
             command("FLUSHDB", maybe(either("ASYNC", "SYNC", "BAD"))),
-            command("OBJECT", either("HELP", "FREQ k1", "IDLETIME nokey", "BAD k1")),
+            command("OBJECT", either("FREQ k1", "IDLETIME nokey", "BAD k1")),
             command("WAIT", pool(0), pool(0)),
             command("ECHO", TEXT),
             command("PING", maybe(TEXT)),

@@ -89,7 +89,7 @@ FAMILY = Family(
             command("SET", pool("string"), TEXT),
             command("DEL", KEY),
             command("XADD", KEY, "*"),
-            command("XGROUP", either("HELP", "BAD x1 g1", "CREATE nokey g1 $")),
+            command("XGROUP", either("BAD x1 g1", "CREATE nokey g1 $")),
         ),
     ),
     KEYS,
