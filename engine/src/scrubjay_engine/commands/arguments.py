@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from scrubjay_engine.commands.floats import parse_double
 from scrubjay_engine.core.client import Client
 from scrubjay_engine.core.errors import NOT_FLOAT, NOT_INTEGER, CommandError
 
@@ -38,12 +39,7 @@ def positive(text: bytes, name: str = "value", low: int = 0) -> int:
 def timeout_ms(text: bytes) -> int:
     """The time-out of a blocking command, in seconds with a fraction; in milliseconds, 0 for none."""
     error = CommandError("ERR timeout is not a float or out of range")
-    try:
-        seconds = float(text)
-    except ValueError:
-        raise error from None
-    if math.isnan(seconds) or b"_" in text or text != text.strip():
-        raise error
+    seconds = parse_double(text, error)
     if seconds < 0:
         raise CommandError("ERR timeout is negative")
     if seconds * 1000 > INT64_MAX - 2**62:
