@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from scrubjay_engine.commands.floats import parse_double
 from scrubjay_engine.core.client import Client
 from scrubjay_engine.core.errors import NOT_FLOAT, NOT_INTEGER, CommandError

@@ -12,7 +12,7 @@ import heapq
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from scrubjay_engine.commands.arguments import integer
+from scrubjay_engine.commands.arguments import integer, invalid_expire
 from scrubjay_engine.core.client import Client
 from scrubjay_engine.core.command import Command, command, key
 from scrubjay_engine.core.engine import NOTIFY_GENERIC, NOTIFY_HASH, Engine
@@ -131,14 +131,12 @@ def fields_at(args: Sequence[bytes], at: int, width: int = 1) -> list[bytes]:
 
 def moment(client: Client, text: bytes, unit: int, absolute: bool) -> int:
     """A time argument in Unix milliseconds; `unit` is 1000 for seconds."""
-    name = client.command.name
-    invalid = CommandError(f"ERR invalid expire time in '{name}' command")
     number = integer(text)
     if number < 0:
         raise CommandError("ERR invalid expire time, must be >= 0")
     when = number * unit + (0 if absolute else client.engine.keyspace.now_ms)
     if when > LATEST_MS:
-        raise invalid
+        raise invalid_expire(client)
     return when
 
 

@@ -13,6 +13,7 @@ MODULES = [
     "scrubjay_engine.commands.lists",
     "scrubjay_engine.commands.hashes",
     "scrubjay_engine.commands.sets",
+    "scrubjay_engine.commands.sorted_sets",
     "scrubjay_engine.commands.keys",
     "scrubjay_engine.commands.connection",
     "scrubjay_engine.commands.server",
