@@ -398,11 +398,11 @@ cdef object popping_wait(Client client, list names, bint head, int64_t count, ti
 
 
 def blpop(Client client, list args):
-    return popping_wait(client, args[1:-1], True, -1, timeout_ms(args[-1]))
+    return popping_wait(client, args[1:len(args) - 1], True, -1, timeout_ms(args[len(args) - 1]))
 
 
 def brpop(Client client, list args):
-    return popping_wait(client, args[1:-1], False, -1, timeout_ms(args[-1]))
+    return popping_wait(client, args[1:len(args) - 1], False, -1, timeout_ms(args[len(args) - 1]))
 
 
 cdef tuple pop_arguments(list args, int at):
