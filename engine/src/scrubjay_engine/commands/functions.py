@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from scrubjay_engine.commands.glob import glob_matches
-from scrubjay_engine.commands.scripting import scripting_of, show_monitors
+from scrubjay_engine.commands.scripting import key_count, scripting_of, show_monitors
 from scrubjay_engine.core.client import Raw, SetReply
 from scrubjay_engine.core.command import command, family, numkeys
 from scrubjay_engine.core.errors import CommandError
@@ -13,7 +13,6 @@ from scrubjay_engine.scripting.flags import flag_names
 from scrubjay_engine.scripting.libraries import LOAD_TIMEOUT_MS, Function, Libraries, Library
 from scrubjay_engine.scripting.payload import dump_payload, payload_codes
 from scrubjay_engine.scripting.run import is_obeyed
-from scrubjay_engine.scripting.scripts import key_count
 
 if TYPE_CHECKING:
     from scrubjay_engine.core.client import Client
@@ -60,7 +59,7 @@ RESTORE <PAYLOAD> [FLUSH|APPEND|REPLACE]
       libraries with the new libraries (notice that even on this option there is a chance of failure
       in case of functions name collision with another library).
 HELP
-    Print this help."""
+    Prints this help."""
 
 
 def libraries_of(client: Client) -> Libraries:

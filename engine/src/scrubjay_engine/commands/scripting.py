@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from scrubjay_engine.commands.arguments import integer
 from scrubjay_engine.core.client import Raw
 from scrubjay_engine.core.command import command, family, numkeys
-from scrubjay_engine.core.errors import CommandError
+from scrubjay_engine.core.errors import NOT_INTEGER, CommandError
 from scrubjay_engine.scripting.busy import BusyTurn
 from scrubjay_engine.scripting.redis_library import set_log
-from scrubjay_engine.scripting.scripts import NO_SCRIPT, Scripting, key_count
+from scrubjay_engine.scripting.scripts import Scripting
 
 if TYPE_CHECKING:
     from scrubjay_engine.core.client import Client
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+NO_SCRIPT = CommandError("NOSCRIPT No matching script. Please use EVAL.")
+TOO_MANY_KEYS = CommandError("ERR Number of keys can't be greater than number of args")
+NEGATIVE_KEYS = CommandError("ERR Number of keys can't be negative")
 NO_DEBUGGER = CommandError("ERR SCRIPT DEBUG is not supported: there is no Lua debugger here")
 HELP = """\
 SCRIPT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:
@@ -34,7 +38,7 @@ KILL
 LOAD <script>
     Load a script into the scripts cache without executing it.
 HELP
-    Print this help."""
+    Prints this help."""
 
 
 def scripting_of(client: Client) -> Scripting:
@@ -47,6 +51,16 @@ def show_monitors(client: Client, args: list[bytes]) -> None:
     """MONITOR sees a script's call before the commands that it runs."""
     if client.engine.on_monitor is not None:
         client.engine.on_monitor(client, args)
+
+
+def key_count(text: bytes, args: list[bytes], error: CommandError = NOT_INTEGER) -> int:
+    """The number of keys that EVAL and FCALL announce, checked against the words that follow (from index 3)."""
+    count = integer(text, error)
+    if count > len(args) - 3:
+        raise TOO_MANY_KEYS
+    if count < 0:
+        raise NEGATIVE_KEYS
+    return count
 
 
 def _eval(client: Client, args: list[bytes], read_only: bool) -> Raw:

@@ -1,3 +1,5 @@
+from scrubjay_engine.core.command cimport Arg
+
 from .lua51 cimport lua_State
 
 cdef class Running:
@@ -11,6 +13,10 @@ cdef class Running:
     cdef public long long busy_at
     cdef public long long stop_at
     cdef public bint killed
+
+cdef class WordsHost:
+    """A `ScriptHost` that takes a command as words in memory (Lua's own strings), and leaves the reply where `reply` points until the next call."""
+    cdef int run_words(self, Arg* words, int count, const char** reply, size_t* size) except -1
 
 cdef void set_running(Running running) noexcept
 cdef long long monotonic_ms() noexcept nogil

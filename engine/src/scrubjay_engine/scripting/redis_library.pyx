@@ -8,7 +8,10 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes
 from libc.math cimport floor
 from libc.stdint cimport int32_t, uint64_t
 from libc.stdio cimport snprintf
+from libc.stdlib cimport realloc
 from libc.time cimport time
+
+from scrubjay_engine.core.command cimport Arg
 
 from .lua51 cimport (
     LUA_GLOBALS,
@@ -50,8 +53,19 @@ cdef enum:
 
 cdef const char* VERSION = b"7.0.15"
 
+# The words of the command that a script runs; one script runs at a time.
+cdef Arg* words = NULL
+cdef int words_room = 0
+
+
 cdef class Running:
     pass
+
+
+cdef class WordsHost:
+    cdef int run_words(self, Arg* words, int count, const char** reply, size_t* size) except -1:
+        raise NotImplementedError
+
 
 cdef Running running = None
 
@@ -87,56 +101,63 @@ cdef void push_text_error(lua_State* L, const char* text) noexcept nogil:
 
 # redis.call, redis.pcall, redis.acl_check_cmd
 
-cdef bytes argument(lua_State* L, int index):
-    """An argument as Redis sends it (numbers with 17 digits), or None when it is neither text nor number."""
+cdef bint place_words(lua_State* L, int count) noexcept nogil:
+    """Fill `words` with the arguments, which stay on the stack (numbers as texts of 17 digits). False, with an error table alone on the stack, when they are no command."""
+    global words, words_room
     cdef char number[64]
-    cdef const char* data
-    cdef size_t size
-    if lua.type(L, index) == LUA_TNUMBER:
-        size = <size_t> snprintf(number, sizeof(number), b"%.17g", lua.tonumber(L, index))
-        return PyBytes_FromStringAndSize(number, <Py_ssize_t> size)
-    data = lua.tolstring(L, index, &size)
-    if data == NULL:
-        return None
-    return PyBytes_FromStringAndSize(data, <Py_ssize_t> size)
-
-
-cdef list arguments(lua_State* L):
-    """All arguments, which leave the stack; None, with an error table pushed, when they are not a command."""
-    cdef int count = lua.gettop(L)
-    cdef int index
-    cdef bytes each
-    cdef list found = []
+    cdef int index, size
+    cdef Arg* grown
     if count == 0:
         push_text_error(L, b"Please specify at least one argument for this redis lib call")
-        return None
-    for index in range(1, count + 1):
-        each = argument(L, index)
-        if each is None:
+        return False
+    if count > words_room:
+        grown = <Arg*> realloc(words, count * sizeof(Arg))
+        if grown == NULL:
+            lua.L_error(L, b"not enough memory")
+        words = grown
+        words_room = count
+    for index in range(count):
+        if lua.type(L, index + 1) == LUA_TNUMBER:
+            size = snprintf(number, sizeof(number), b"%.17g", lua.tonumber(L, index + 1))
+            lua.pushlstring(L, number, <size_t> size)
+            lua.replace(L, index + 1)
+        words[index].data = lua.tolstring(L, index + 1, <size_t*> &words[index].size)
+        if words[index].data == NULL:
             lua.settop(L, 0)
             push_text_error(L, b"Lua redis lib command arguments must be strings or integers")
-            return None
-        found.append(each)
-    lua.settop(L, 0)
-    return found
+            return False
+    return True
+
+
+cdef list word_list(int count):
+    cdef int index
+    return [PyBytes_FromStringAndSize(words[index].data, words[index].size) for index in range(count)]
 
 
 cdef int run_command(lua_State* L) noexcept:
     """Run the command on the stack and push its reply; 1 when that is an error."""
-    cdef list command = arguments(L)
-    cdef bytes reply
+    cdef int count = lua.gettop(L)
+    cdef bytes text
     cdef const char* data
-    if command is None:
+    cdef size_t size
+    cdef object host = running.host
+    if not place_words(L, count):
         return 1
     try:
-        reply = running.host.call(command)
+        if isinstance(host, WordsHost):
+            (<WordsHost> host).run_words(words, count, &data, &size)
+        else:
+            text = host.call(word_list(count))
+            data = PyBytes_AS_STRING(text)
+            size = <size_t> PyBytes_GET_SIZE(text)
     except BaseException as error:
         # Given to the caller of the script once Lua is off the stack; for Lua it is an error like any other.
         running.fault = error
         running.killed = True
-        reply = b"-ERR internal error\r\n"
-    data = PyBytes_AS_STRING(reply)
-    push_reply(L, data, data + PyBytes_GET_SIZE(reply))
+        data = b"-ERR internal error\r\n"
+        size = 21
+    lua.settop(L, 0)
+    push_reply(L, data, data + size)
     return data[0] == c"-"
 
 
@@ -156,15 +177,16 @@ cdef int redis_pcall(lua_State* L) noexcept:
 
 
 cdef int check_command(lua_State* L) noexcept:
-    cdef list command = arguments(L)
-    if command is None:
+    cdef int count = lua.gettop(L)
+    if not place_words(L, count):
         return 1
     try:
-        allowed = running.host.acl_check(command)
+        allowed = running.host.acl_check(word_list(count))
     except BaseException as error:
         running.fault = error
         running.killed = True
         allowed = None
+    lua.settop(L, 0)
     if allowed is None:
         push_text_error(L, b"Invalid command passed to redis.acl_check_cmd()")
         return 1

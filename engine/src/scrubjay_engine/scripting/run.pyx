@@ -37,7 +37,9 @@ from scrubjay_engine.core.engine cimport (
     GATE_STALE,
     Engine,
 )
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from scrubjay_engine.scripting.redis_library cimport WordsHost
+from scrubjay_engine.values.memory cimport zfree
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdlib cimport free, malloc
 
 from scrubjay_engine.core.dispatch import find_command
@@ -54,6 +56,8 @@ cdef enum:
     NO_CLUSTER = 8
     ALLOW_CROSS_SLOT_KEYS = 16
     COMPATIBLE = 32
+    # The client's output buffer is given back after a script when it is larger.
+    BUFFER_KEPT = 1 << 20
     # Where effects go (redis.set_repl).
     EVERYWHERE = 3
 
@@ -76,7 +80,12 @@ def is_obeyed(Client client) -> bool:
     return (client.gates & CLIENT_PRIMARY) != 0
 
 
-cdef class ScriptRun:
+cdef list word_list(Arg* words, int count):
+    cdef int index
+    return [PyBytes_FromStringAndSize(words[index].data, words[index].size) for index in range(count)]
+
+
+cdef class ScriptRun(WordsHost):
     """The engine's side of a running script."""
     cdef readonly Engine engine
     cdef readonly Client client             # runs the commands
@@ -176,6 +185,10 @@ cdef class ScriptRun:
         self.engine.keyspace.clock_frozen = self.clock_was_frozen
         self.client.script = None
         self.client.user = None
+        if self.client.out_capacity > BUFFER_KEPT:
+            zfree(self.client.out)
+            self.client.out = NULL
+            self.client.out_size = self.client.out_capacity = 0
         self.caller = None
         self.command = None
         self.timed_out = False
@@ -185,49 +198,60 @@ cdef class ScriptRun:
 
     def call(self, list args) -> bytes:
         """Run a command for the script: its reply, or why it was not run, in RESP."""
-        cdef Command command = find_command(self.engine, args)
-        cdef Client client = self.client
-        cdef size_t mark = client.out_size
-        cdef bytes refusal
-        if command is None or (command.handler is None and command.hot == NULL):
-            return self.refuse(None, b"ERR Unknown Redis command called from script")
-        if command.arity > 0 and len(args) != command.arity or <int> len(args) < -command.arity:
-            return self.refuse(command, b"ERR Wrong number of args calling Redis command from script")
-        if command.flags & CMD_NOSCRIPT and not self.allow_noscript:
-            return self.refuse(command, b"ERR This Redis command is not allowed from script")
-        refusal = self.refusal(command, args)
-        if refusal is not None:
-            return self.refuse(command, refusal)
-        if command.flags & CMD_WRITE:
-            self.wrote = True
-        self.execute(command, args)
-        reply = client.out[mark:client.out_size]
-        client.out_size = mark
-        return reply
-
-    cdef int execute(self, Command command, list args) except -1:
-        cdef Engine engine = self.engine
-        cdef Arg few[16]
-        cdef Arg* argv = few
         cdef int argc = <int> len(args)
-        cdef Py_ssize_t effects = len(engine.effects)
+        cdef Arg* argv = <Arg*> malloc(argc * sizeof(Arg))
+        cdef const char* reply
+        cdef size_t size
         cdef int i
-        if argc > 16:
-            argv = <Arg*> malloc(argc * sizeof(Arg))
-            if argv == NULL:
-                raise MemoryError
+        if argv == NULL:
+            raise MemoryError
         try:
             for i in range(argc):
                 argv[i].data = PyBytes_AS_STRING(args[i])
                 argv[i].size = PyBytes_GET_SIZE(args[i])
-            run(self.client, command, argv, argc, args)
+            self.run_words(argv, argc, &reply, &size)
+            return reply[:size]
         finally:
-            if argv != few:
-                free(argv)
-        if self.repl != EVERYWHERE and len(engine.effects) > effects:
-            self.restrict_effects(effects)
-        if self.caller.gates & CLIENT_TRACKING and engine.on_tracking is not None and command.flags & CMD_READONLY:
-            engine.on_tracking(self.caller, command, args)
+            free(argv)
+
+    cdef int run_words(self, Arg* words, int count, const char** reply, size_t* size) except -1:
+        cdef Engine engine = self.engine
+        cdef Client client = self.client
+        cdef size_t mark = client.out_size
+        cdef Command command = engine.commands.find(words[0].data, words[0].size)
+        cdef Command sub
+        cdef bytes refusal = None
+        cdef Py_ssize_t effects
+        if command is not None and command.subcommands is not None and count > 1:
+            sub = command.subcommand(words[1].data, words[1].size)
+            command = sub if sub is not None else command if command.handler is not None else None
+        if command is None or (command.handler is None and command.hot == NULL):
+            refusal = b"ERR Unknown Redis command called from script"
+        elif command.arity > 0 and count != command.arity or count < -command.arity:
+            refusal = b"ERR Wrong number of args calling Redis command from script"
+        elif command.flags & CMD_NOSCRIPT and not self.allow_noscript:
+            refusal = b"ERR This Redis command is not allowed from script"
+        elif engine.gates or self.read_only or self.caller.gates & CLIENT_LIMITED:
+            refusal = self.refusal(command, word_list(words, count))
+        if refusal is not None:
+            if command is not None:
+                command.rejected += 1
+            client.add_error(refusal)
+        else:
+            if command.flags & CMD_WRITE:
+                self.wrote = True
+            effects = len(engine.effects)
+            run(client, command, words, count, None)
+            if self.repl != EVERYWHERE and len(engine.effects) > effects:
+                self.restrict_effects(effects)
+            if self.caller.gates & CLIENT_TRACKING and engine.on_tracking is not None and command.flags & CMD_READONLY:
+                engine.on_tracking(self.caller, command, word_list(words, count))
+        if client.out_size == mark:
+            # A command that answers nothing is answered for by null.
+            client.add_null()
+        reply[0] = client.out + mark
+        size[0] = client.out_size - mark
+        client.out_size = mark
         return 0
 
     cdef int restrict_effects(self, Py_ssize_t first) except -1:
@@ -295,17 +319,6 @@ cdef class ScriptRun:
             if known != slot:
                 return b"ERR Script attempted to access keys that do not hash to the same slot"
         return None
-
-    cdef bytes refuse(self, Command command, bytes text):
-        """The error reply for a command that was not run, counted as Redis counts it."""
-        cdef Client client = self.client
-        cdef size_t mark = client.out_size
-        if command is not None:
-            command.rejected += 1
-        client.add_error(text)
-        reply = client.out[mark:client.out_size]
-        client.out_size = mark
-        return reply
 
     # -- what else the redis table needs -------------------------------------------------------------------------------
 

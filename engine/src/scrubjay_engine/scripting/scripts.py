@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from scrubjay_engine.core.client import Raw
-from scrubjay_engine.core.errors import NOT_INTEGER, CommandError
+from scrubjay_engine.core.errors import CommandError
 from scrubjay_engine.scripting.flags import script_flags
 from scrubjay_engine.scripting.libraries import Libraries
 from scrubjay_engine.scripting.run import ScriptRun
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from scrubjay_engine.core.client import Client
     from scrubjay_engine.core.engine import Engine
 
-NO_SCRIPT = CommandError("NOSCRIPT No matching script. Please use EVAL.")
-TOO_MANY_KEYS = CommandError("ERR Number of keys can't be greater than number of args")
-NEGATIVE_KEYS = CommandError("ERR Number of keys can't be negative")
 # Bytes that a script takes beside its text and what Lua holds: an estimate for INFO.
 SCRIPT_OVERHEAD = 300
 
@@ -80,19 +77,6 @@ class ScriptCache:
     def memory(self) -> int:
         """Bytes the cache takes outside Lua (INFO used_memory_scripts_eval)."""
         return self.code_bytes + SCRIPT_OVERHEAD * len(self)
-
-
-def key_count(text: bytes, args: list[bytes], error: CommandError = NOT_INTEGER) -> int:
-    """The number of keys that EVAL and FCALL announce, checked against the words that follow (from index 3)."""
-    try:
-        count = int(text)
-    except ValueError:
-        raise error from None
-    if count > len(args) - 3:
-        raise TOO_MANY_KEYS
-    if count < 0:
-        raise NEGATIVE_KEYS
-    return count
 
 
 def human(count: float) -> str:
