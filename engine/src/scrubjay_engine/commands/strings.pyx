@@ -64,7 +64,7 @@ cdef int64_t number_of(Arg* arg) except? -1:
 
 
 cdef int check_length(Client client, Py_ssize_t size) except -1:
-    if size > client.engine.bulk_limit:
+    if size < 0 or size > client.engine.bulk_limit:  # below 0: offset and length together passed 2^63
         raise STRING_TOO_LONG
     return 0
 
@@ -143,6 +143,8 @@ cdef struct SetOptions:
     int flags
     int64_t expire_at
     Arg* equal
+    Arg* expiry             # the number after EX, PX, EXAT or PXAT: read by `read_expiry` when all words are known to be right
+    bint seconds, absolute
 
 
 cdef int64_t expiry_argument(Client client, Arg* arg, bint seconds, bint absolute) except? -1:
@@ -168,10 +170,10 @@ cdef int parse_options(Client client, Arg* argv, int argc, int first, bint getex
     """Reads what follows the value of SET (or the key of GETEX)."""
     cdef int i = first
     cdef int conflict = HAS_EXPIRE | KEEP_TTL | PERSIST
-    cdef bint seconds, absolute
     options.flags = 0
     options.expire_at = -1
-    options.equal = NULL
+    options.equal = options.expiry = NULL
+    options.seconds = options.absolute = False
     while i < argc:
         if not getex and word_is(&argv[i], b"NX", 2) and not options.flags & (IF_PRESENT | IF_EQUAL):
             options.flags |= IF_ABSENT
@@ -191,14 +193,21 @@ cdef int parse_options(Client client, Arg* argv, int argc, int first, bint getex
             word_is(&argv[i], b"EX", 2) or word_is(&argv[i], b"PX", 2)
             or word_is(&argv[i], b"EXAT", 4) or word_is(&argv[i], b"PXAT", 4)
         ):
-            seconds = (argv[i].data[0] & 0xdf) == c'E'
-            absolute = argv[i].size == 4
+            options.seconds = (argv[i].data[0] & 0xdf) == c'E'
+            options.absolute = argv[i].size == 4
             i += 1
             options.flags |= HAS_EXPIRE
-            options.expire_at = expiry_argument(client, &argv[i], seconds, absolute)
+            options.expiry = &argv[i]
         else:
             raise SYNTAX
         i += 1
+    return 0
+
+
+cdef int read_expiry(Client client, SetOptions* options) except -1:
+    """The moment the options name; refused as Redis refuses, after everything about the words themselves."""
+    if options.expiry != NULL:
+        options.expire_at = expiry_argument(client, options.expiry, options.seconds, options.absolute)
     return 0
 
 
@@ -209,6 +218,7 @@ cdef int set_command(Client client, Arg* argv, int argc) except -1:
         note(client, &argv[1], "set")
         return client.add_ok()
     parse_options(client, argv, argc, 3, False, &options)
+    read_expiry(client, &options)
     return set_with_options(client, &argv[1], &argv[2], &options)
 
 
@@ -290,11 +300,14 @@ cdef int getset_command(Client client, Arg* argv, int argc) except -1:
 cdef int getex_command(Client client, Arg* argv, int argc) except -1:
     cdef SetOptions options
     cdef Entry entry
+    cdef StringView view
     parse_options(client, argv, argc, 2, True, &options)
     entry = client.db.find(argv[1].data, argv[1].size)
-    reply_string(client, entry)
     if entry == NULL:
-        return 0
+        return client.add_null()
+    client.db.view(entry, &view)
+    read_expiry(client, &options)
+    client.add_bulk(view.data, view.size)
     key = key_of(&argv[1])
     if options.flags & HAS_EXPIRE:
         if options.expire_at <= client.engine.keyspace.now_ms and client.engine.keyspace.expires_delete:
@@ -555,6 +568,7 @@ def msetex(Client client, list args):
         few[i].data = PyBytes_AS_STRING(word)
         few[i].size = PyBytes_GET_SIZE(word)
     parse_options(client, few, <int>len(rest), 0, False, &options)
+    read_expiry(client, &options)
     if options.flags & (RETURN_OLD | IF_EQUAL):
         raise SYNTAX
     names = args[2:2 + count * 2:2]
