@@ -16,6 +16,7 @@ MODULES = [
     "scrubjay_engine.commands.sorted_sets",
     "scrubjay_engine.commands.keys",
     "scrubjay_engine.commands.connection",
+    "scrubjay_engine.commands.acl",
     "scrubjay_engine.commands.server",
     "scrubjay_engine.commands.info",
     "scrubjay_engine.commands.replication",
