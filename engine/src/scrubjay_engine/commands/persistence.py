@@ -10,6 +10,8 @@ from scrubjay_engine.core.command import command, family, key
 from scrubjay_engine.core.engine import NOTIFY_GENERIC
 from scrubjay_engine.core.errors import SYNTAX, CommandError
 from scrubjay_engine.persistence import codecs, report
+from scrubjay_engine.persistence.aof import AppendOnly
+from scrubjay_engine.persistence.aof_loading import AofLoader
 from scrubjay_engine.persistence.dump import dump_payload
 from scrubjay_engine.persistence.errors import CorruptData, UnsupportedData
 from scrubjay_engine.persistence.loading import ValueSink, set_access
@@ -57,6 +59,17 @@ def bgsave(client: Client, args: list[bytes]) -> str:
 def lastsave(client: Client, args: list[bytes]) -> int:
     moment: int = client.engine.persistence.last_save
     return moment
+
+
+def bgrewriteaof(client: Client, args: list[bytes]) -> str:
+    aof: AppendOnly = client.engine.aof
+    if aof.rewriting_since is not None:
+        raise CommandError("ERR Background append only file rewriting already in progress")
+    if client.engine.images.current is not None:
+        aof.scheduled = True
+        return "Background append only file rewriting scheduled"
+    aof.rewrite()
+    return "Background append only file rewriting started"
 
 
 def dump(client: Client, args: list[bytes]) -> bytes | None:
@@ -151,7 +164,25 @@ def install(server: Server) -> None:
         "rdb-key-save-delay", lambda delay: setattr(persistence.images, "delay_us", max(int(delay), 0))
     )
     server.every(0.1, persistence.look_at_points)
-    server.before_listening.append(start_loading(server, [persistence.load]))
+    aof = engine.parts["aof"] = AppendOnly(server)
+    loader = AofLoader(server, aof, persistence)
+    server.every(0.1, aof.each_tick)
+    engine.replication.on_synchronized.append(aof.data_replaced)
+
+    async def load() -> None:
+        await (loader.at_start() if server.config.flag("appendonly") else persistence.load())
+
+    def switch(value: object) -> None:
+        if bool(value) != aof.on:
+            aof.turn_on() if value else aof.turn_off()
+
+    async def end() -> None:
+        aof.close()
+
+    server.before_listening.append(start_loading(server, [load]))
+    server.config.on_change("appendonly", switch, now=False)
+    server.on_stop.append(end)
+    engine.parts["aof_loader"] = loader
 
 
 COMMANDS = family(
@@ -159,6 +190,7 @@ COMMANDS = family(
     [
         command("save", save, 1, "admin noscript no_async_loading no_multi", since="1.0.0", summary="Save the data to disk now.", complexity="O(N)"),
         command("bgsave", bgsave, -1, "admin noscript no_async_loading", since="1.0.0", summary="Save the data to disk in the background.", complexity="O(1)"),
+        command("bgrewriteaof", bgrewriteaof, 1, "admin noscript no_async_loading", since="1.0.0", summary="Rewrite the append-only file.", complexity="O(1)"),
         command("lastsave", lastsave, 1, "loading stale fast", categories="admin dangerous", since="1.0.0", summary="When the data was last saved.", complexity="O(1)"),
     ],
 ) + family(

@@ -104,33 +104,39 @@ class Persistence:
         """SAVE: the loop stands still until the file is on disk. Raises OSError."""
         if self.saving or self.images.current is not None:
             raise IN_PROGRESS
-        exact = self.exact if exact is None else exact
+        try:
+            self.write_file(self.path, bytes, self.exact if exact is None else exact)
+        except OSError as error:
+            self.last_ok = False
+            log.warning("Saving the data failed: %s", error)
+            raise
+        self._saved(self.engine.keyspace.dirty)
+
+    def write_file(self, path: Path, convert: Callable[[bytes], bytes], exact: bool) -> None:
+        """The data as it is now into a file, at once. Raises OSError."""
         snapshot = Snapshot(
             self.engine.keyspace,
             exact=exact,
             compress=self.config.flag("rdbcompression"),
             checksum=self.config.flag("rdbchecksum"),
         )
-        scratch = self.path.with_name(f"temp-{os.getpid()}.rdb")
+        scratch = path.with_name(f"temp-{os.getpid()}.rdb")
         snapshot.begin({**common_facts(self.engine), **self.facts()}, function_codes(self.engine))
         try:
             with scratch.open("wb") as file:
                 while snapshot.step(50_000_000):
-                    file.write(snapshot.take())
-                file.write(snapshot.take())
+                    file.write(convert(snapshot.take()))
+                file.write(convert(snapshot.take()))
                 file.flush()
                 os.fsync(file.fileno())
-            scratch.replace(self.path)
-            sync_directory(self.path.parent)
+            scratch.replace(path)
+            sync_directory(path.parent)
         except OSError as error:
             snapshot.abort(str(error))
             while snapshot.step(50_000_000):
                 pass
-            self.last_ok = False
             scratch.unlink(missing_ok=True)
-            log.warning("Saving the data failed: %s", error)
             raise
-        self._saved(self.engine.keyspace.dirty)
 
     def save_in_background(self) -> None:
         """BGSAVE. Raises OSError when the file cannot be made, and CommandError while another image is taken."""
@@ -213,7 +219,7 @@ class Persistence:
         loader = Loader(self.engine.keyspace.databases, expired_before=before)
         await self.load_file(path, loader)
         self.loaded, self.expired = loader.loaded, loader.expired
-        self._take_functions(loader)
+        self.take_functions(loader)
         self._take_position(loader, replica or managed)
         log.info(
             "Done loading RDB, keys loaded: %d, keys expired: %d, empty keys skipped: %d.",
@@ -270,9 +276,9 @@ class Persistence:
                 db.flush()
         loader = Loader(self.engine.keyspace.databases, expired_before=int(time.time() * 1000), replace=not flush)
         await self.load_file(self.path, loader)
-        self._take_functions(loader)
+        self.take_functions(loader)
 
-    def _take_functions(self, loader: Loader) -> None:
+    def take_functions(self, loader: Loader) -> None:
         functions = self.engine.parts.get("functions")
         if functions is not None:
             functions.replace(loader.functions)
