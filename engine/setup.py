@@ -5,6 +5,7 @@ switches Cython's bounds checks on.
 """
 
 import os
+import sys
 from pathlib import Path
 
 from Cython.Build import cythonize
@@ -15,6 +16,9 @@ SANITIZE = os.environ.get("SCRUBJAY_SANITIZE") == "1"
 DEBUG = SANITIZE or os.environ.get("SCRUBJAY_DEBUG") == "1"
 COMPILE = ["-O1", "-g", "-fsanitize=address", "-fno-omit-frame-pointer"] if SANITIZE else ["-O2" if DEBUG else "-O3"]
 LINK = ["-fsanitize=address"] if SANITIZE else ["-Wl,-s"] if not DEBUG else []
+# Metadata and editable installations need nothing compiled: those of a working tree are compiled in place (`make build`),
+# and not once more in a folder of uv's whenever a source has changed.
+COMPILING = bool({"build", "build_ext", "bdist_wheel"} & set(sys.argv))
 
 
 def extension(path: Path) -> Extension:
@@ -27,8 +31,8 @@ def extension(path: Path) -> Extension:
     )
 
 
-setup(
-    ext_modules=cythonize(
+def extensions() -> list[Extension]:
+    compiled: list[Extension] = cythonize(
         [extension(path) for path in sorted(SOURCE.rglob("*.pyx"))],
         build_dir="build/cython",
         nthreads=os.cpu_count() or 1,
@@ -40,5 +44,8 @@ setup(
             "initializedcheck": False,
             "embedsignature": True,
         },
-    ),
-)
+    )
+    return compiled
+
+
+setup(ext_modules=extensions() if COMPILING else [])
