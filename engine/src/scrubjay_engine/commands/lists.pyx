@@ -323,13 +323,15 @@ def rpoplpush(Client client, list args):
 cdef object moving_wait(Client client, bytes source, bytes target, bint from_head, bint to_head, list plain, timeout):
     """BLMOVE and BRPOPLPUSH: move now, or as soon as the source has an element; travels as `plain`."""
     def attempt(bytes _key):
+        if client.db.type_of(source) != "list":
+            return NOT_READY
         element = move(client, source, target, from_head, to_head)
-        if element is not NOT_READY:
-            client.rewrite(plain)
+        client.rewrite(plain)
         return element
 
-    element = attempt(source)
+    element = move(client, source, target, from_head, to_head)
     if element is not NOT_READY:
+        client.rewrite(plain)
         return element
     if not client.may_block:
         return None
@@ -392,7 +394,8 @@ cdef object popping_wait(Client client, list names, bint head, int64_t count, ti
         return NULL_ARRAY
 
     def attempt(bytes name):
-        return pop_from(client, name, head, count)
+        # Only a list ends the wait: a key of another type that has come meanwhile is none of its business.
+        return pop_from(client, name, head, count) if client.db.type_of(name) == "list" else NOT_READY
 
     return client.block(names, attempt, timeout, no_array, kind="list")
 

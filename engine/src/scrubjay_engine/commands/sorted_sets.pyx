@@ -23,7 +23,7 @@ from scrubjay_engine.values.view cimport View, view_bytes
 
 from scrubjay_engine.commands import sorted_set_algebra, sorted_set_ranges
 from scrubjay_engine.commands.arguments import INT64_MAX, integer, timeout_ms
-from scrubjay_engine.commands.floats import show_double
+from scrubjay_engine.commands.floats import parse_double, show_double
 from scrubjay_engine.commands.glob import glob_matches
 from scrubjay_engine.commands.keys import scan_cursor, scan_options
 from scrubjay_engine.core.client import NO_REPLY, NOT_READY, NULL_ARRAY
@@ -49,7 +49,9 @@ cdef double score_of(const Arg* arg) except? -1.0:
     cdef double score
     if parse_int64(arg.data, arg.size, &whole):
         return <double>whole
-    if arg.size == 0 or arg.size > 127 or (arg.data[0] <= 32 and arg.data[0] >= 0):
+    if arg.size > 127:
+        return parse_double(bytes_of(arg))
+    if arg.size == 0 or (arg.data[0] <= 32 and arg.data[0] >= 0):
         raise NOT_FLOAT
     memcpy(text, arg.data, arg.size)
     text[arg.size] = 0
@@ -312,7 +314,8 @@ cdef object popping_wait(Client client, list names, bint lowest, int64_t count, 
         return NULL_ARRAY
 
     def attempt(bytes name):
-        return pop_from(client, name, lowest, count)
+        # Only a sorted set ends the wait: a key of another type that has come meanwhile is none of its business.
+        return pop_from(client, name, lowest, count) if client.db.type_of(name) == "zset" else NOT_READY
 
     return client.block(names, attempt, timeout, no_array, kind="zset")
 
