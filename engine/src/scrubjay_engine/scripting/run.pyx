@@ -384,10 +384,10 @@ cdef class ScriptRun(WordsHost):
 
 cdef bytes acl_refusal(bytes text):
     """The ACL's refusal as scripts are told it (`NOPERM this user has no permissions to ...` in other words)."""
-    if b"key" in text:
-        why = b"can't access at least one of the keys mentioned in the command arguments"
-    elif b"channel" in text:
-        why = b"can't publish to the channel mentioned in the command"
-    else:
+    if b" to run the " in text:
         why = b"can't run this command or subcommand"
+    elif b"key" in text:
+        why = b"can't access at least one of the keys mentioned in the command arguments"
+    else:
+        why = b"can't publish to the channel mentioned in the command"
     return b"ERR The user executing the script " + why
