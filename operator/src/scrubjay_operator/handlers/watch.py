@@ -9,6 +9,7 @@ CacheClusters appears: Kopf looks up what the API server serves when a definitio
 
 import asyncio
 import logging
+import os
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -17,6 +18,7 @@ import kopf
 
 from scrubjay_operator.act.inbox import Inbox
 from scrubjay_operator.act.kube import ApiError, KubeClient
+from scrubjay_operator.api.names import OPERATOR
 from scrubjay_operator.observe.cache import SELECTOR
 from scrubjay_operator.observe.kinds import CACHE_CLUSTER, CHILDREN, POD, WATCHED, Kind
 
@@ -58,7 +60,8 @@ async def _watch_once(kube: KubeClient, inbox: Inbox, namespace: str | None) -> 
 
 
 def _run_kopf(registry: kopf.OperatorRegistry, namespace: str | None, stop: threading.Event) -> None:
-    """Kopf, in this thread, until the flag is set."""
+    """Kopf, in this thread, until the flag is set. It asks for a name, and would look its user up, who has no entry in the image."""
+    os.environ.setdefault("POD_ID", OPERATOR)
     asyncio.run(_kopf(registry, namespace, stop))
 
 
