@@ -48,4 +48,4 @@ def extensions() -> list[Extension]:
     return compiled
 
 
-setup(ext_modules=extensions() if COMPILING else [])
+setup(ext_modules=extensions() if COMPILING else [], options={"build_ext": {"parallel": os.cpu_count() or 1}})
