@@ -43,6 +43,7 @@ def flush(client: Client, numbers: list[int]) -> None:
         for hook in on_flush:
             hook(db)
         engine.keyspace.dirty += db.flush()
+        engine.blocking.signal_all(number)
     engine.keyspace.dirty += 1
 
 

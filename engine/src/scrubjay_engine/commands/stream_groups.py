@@ -10,11 +10,11 @@ from typing import NamedTuple
 from scrubjay_engine.commands.arguments import INT64_MAX, integer
 from scrubjay_engine.commands.keys import help_lines
 from scrubjay_engine.commands.stream_ids import (
-    find_group,
     parse_any_id,
     parse_id,
     parse_interval,
     parse_start,
+    with_group,
 )
 from scrubjay_engine.core.client import NULL_ARRAY, Client
 from scrubjay_engine.core.command import command, family, key
@@ -200,7 +200,7 @@ def xack(client: Client, args: list[bytes]) -> int:
 
 def xpending(client: Client, args: list[bytes]) -> object:
     if len(args) == 3:
-        return pending_summary(find_group(client.db.read(args[1], StreamValue), args[1], args[2]))
+        return pending_summary(with_group(client.db.read(args[1], StreamValue), args[1], args[2])[1])
     if not 6 <= len(args) <= 9:
         raise SYNTAX
     at, idle = 3, 0
@@ -211,7 +211,7 @@ def xpending(client: Client, args: list[bytes]) -> object:
         at = 5
     count = max(0, integer(args[at + 2]))
     start, end = parse_interval(args[at], args[at + 1])
-    group = find_group(client.db.read(args[1], StreamValue), args[1], args[2])
+    _, group = with_group(client.db.read(args[1], StreamValue), args[1], args[2])
     consumer = None
     if at + 3 < len(args):
         consumer = group.consumers.get(args[at + 3])
@@ -281,8 +281,7 @@ def parse_claim(args: list[bytes], now: int) -> Claim:
 
 
 def xclaim(client: Client, args: list[bytes]) -> list[object]:
-    stream = client.db.write(args[1], StreamValue)
-    group = find_group(stream, args[1], args[2])
+    stream, group = with_group(client.db.write(args[1], StreamValue), args[1], args[2])
     idle = max(0, integer(args[4], CommandError("ERR Invalid min-idle-time argument for XCLAIM")))
     now = client.engine.keyspace.now_ms
     claim = parse_claim(args, now)
@@ -363,8 +362,7 @@ def pending_from(group: Group, start: int) -> Iterator[tuple[int, int, int]]:
 
 def xautoclaim(client: Client, args: list[bytes]) -> list[object]:
     idle, start, count, just_id = parse_autoclaim(args)
-    stream = client.db.write(args[1], StreamValue)
-    group = find_group(stream, args[1], args[2])
+    stream, group = with_group(client.db.write(args[1], StreamValue), args[1], args[2])
     client.rewritten = []
     now, attempts, following = client.engine.keyspace.now_ms, count * 10, 0
     claimed: list[object] = []

@@ -79,12 +79,12 @@ def parse_interval(start: bytes, end: bytes) -> tuple[int, int]:
     return parse_start(start), parse_end(end)
 
 
-def find_group(stream: StreamValue | None, key: bytes, name: bytes, where: bytes = b"") -> Group:
-    """The group, or Redis' NOGROUP error."""
+def with_group(stream: StreamValue | None, key: bytes, name: bytes, where: bytes = b"") -> tuple[StreamValue, Group]:
+    """The stream and its group, or Redis' NOGROUP error."""
     group = None if stream is None else stream.groups.get(name)
-    if group is None:
+    if stream is None or group is None:
         raise CommandError(b"NOGROUP No such key '%s' or consumer group '%s'%s" % (key, name, where))
-    return group
+    return stream, group
 
 
 class Trim(NamedTuple):

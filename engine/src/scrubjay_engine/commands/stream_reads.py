@@ -5,11 +5,12 @@ the same entry, except that a group's entries go to one of its consumers only. W
 XCLAIM (see `stream_groups`), never as the read itself.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from scrubjay_engine.commands.arguments import integer
 from scrubjay_engine.commands.stream_groups import create_consumer, propagate_claim, propagate_group_id
-from scrubjay_engine.commands.stream_ids import find_group, parse_id
+from scrubjay_engine.commands.stream_ids import parse_id, with_group
 from scrubjay_engine.core.client import NOT_READY, NULL_ARRAY, Client, Pairs
 from scrubjay_engine.core.command import command, family, keyword
 from scrubjay_engine.core.errors import SYNTAX, CommandError
@@ -92,7 +93,7 @@ def parse_timeout(client: Client, args: list[bytes], at: int) -> int:
     return timeout
 
 
-def reply_of(client: Client, found: list[tuple[bytes, list[object]]]) -> object:
+def reply_of(client: Client, found: Sequence[tuple[bytes, Sequence[object]]]) -> object:
     return Pairs(found) if client.protocol == 3 else [list(pair) for pair in found]
 
 
@@ -138,16 +139,16 @@ def xread(client: Client, args: list[bytes]) -> object:
 def xreadgroup(client: Client, args: list[bytes]) -> object:
     read = parse_read(client, args, True)
     after: list[int] = []
+    where = b" in XREADGROUP with GROUP option"
     for name, word in zip(read.keys, read.ids, strict=True):
-        find_group(client.db.write(name, StreamValue), name, read.group, b" in XREADGROUP with GROUP option")
+        with_group(client.db.write(name, StreamValue), name, read.group, where)
         if word == b"$":
             raise DOLLAR_IN_GROUP
         after.append(NEW if word == b">" else parse_id(word))
     client.rewritten = []  # the effects are propagated, not the read
     found = []
     for name, last in zip(read.keys, after, strict=True):
-        stream = client.db.write(name, StreamValue)
-        group = stream.groups[read.group]
+        stream, group = with_group(client.db.write(name, StreamValue), name, read.group, where)
         if last != NEW:
             found.append((name, read_history(client, read, stream, group, name, last)))
         elif stream.last_live_id() > group.last_id:

@@ -439,6 +439,9 @@ cdef class Database:
     cdef int free_entry(self, Entry entry) except -1:
         cdef object value
         if entry_form(entry) == OBJECT:
+            if self.space.on_ready is not None:
+                # Whoever waits for something new in this value must learn that it is gone (XREADGROUP).
+                self.space.on_ready(self, PyBytes_FromStringAndSize(entry_key(entry), entry_key_size(entry)))
             value = <object>entry_object(entry)
             self.space.release_object(value)
             Py_DECREF(value)
@@ -571,6 +574,7 @@ cdef class Database:
             self.expiring -= 1
         if entry_form(entry) == OBJECT:
             Py_DECREF(value)
+            self.ready(key)
         elif entry_form(entry) == EXTERNAL:
             zfree(entry_external(entry).data)
         zfree(entry)
