@@ -123,8 +123,7 @@ class BlockedClients:
             for db_id, args in effects:
                 self.engine.add_effect(db_id, args)
             self.engine.flush_effects()
-            if blocked.command is not None:
-                blocked.command.calls += 1
+            self._count(blocked, reply)
         client.rewritten = None
         client.command = command
 
@@ -135,7 +134,14 @@ class BlockedClients:
             return False
         self._release(blocked)
         client.reply(reply)
+        self._count(blocked, reply)
         return True
+
+    def _count(self, blocked: Blocked, reply: object) -> None:
+        """The command's call is counted now that it has its reply (INFO commandstats)."""
+        if blocked.command is not None:
+            blocked.command.calls += 1
+            blocked.command.failed += isinstance(reply, CommandError)
 
     def time_out_now(self, client: Client) -> bool:
         """As if its time were up (CLIENT UNBLOCK)."""

@@ -259,7 +259,8 @@ cdef int run(Client client, Command command, Arg* argv, int argc, list args) exc
     finally:
         engine.depth -= 1
     spent = <uint64_t>(engine.tick() - started)
-    command.record(spent)
+    if client.blocked is None:
+        command.record(spent)       # a command that waits is counted when its wait ends
     if failed:
         command.failed += 1
     engine.commands_run += 1
