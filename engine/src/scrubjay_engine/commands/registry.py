@@ -21,6 +21,8 @@ MODULES = [
     "scrubjay_engine.commands.info",
     "scrubjay_engine.commands.replication",
     "scrubjay_engine.commands.persistence",
+    "scrubjay_engine.commands.migrate",
+    "scrubjay_engine.commands.debug",
     "scrubjay_engine.admin",
     "scrubjay_engine.commands.transactions",
     "scrubjay_engine.commands.pubsub",

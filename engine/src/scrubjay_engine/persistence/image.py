@@ -160,5 +160,5 @@ def common_facts(engine: Engine) -> dict[bytes, bytes]:
 
 def function_codes(engine: Engine) -> list[bytes]:
     """The sources of all function libraries."""
-    functions = engine.parts.get("functions")
-    return [] if functions is None else list(functions.codes())
+    scripting = engine.parts.get("scripting")
+    return [] if scripting is None else list(scripting.libraries.codes())

@@ -279,9 +279,9 @@ class Persistence:
         self.take_functions(loader)
 
     def take_functions(self, loader: Loader) -> None:
-        functions = self.engine.parts.get("functions")
-        if functions is not None:
-            functions.replace(loader.functions)
+        scripting = self.engine.parts.get("scripting")
+        if scripting is not None:
+            scripting.libraries.replace(loader.functions)
         elif loader.functions:
             log.warning("the file holds functions, which this build cannot run: they are left out")
         for note in loader.notes:

@@ -289,9 +289,9 @@ class Follower:
 
     def _settle(self, loader: Loader, replid: str, offset: int) -> None:
         replication = self.replication
-        functions = self.engine.parts.get("functions")
-        if functions is not None:
-            functions.replace(loader.functions)
+        scripting = self.engine.parts.get("scripting")
+        if scripting is not None:
+            scripting.libraries.replace(loader.functions)
         replication.history.adopt(replid, keep_old=False)
         replication.drop_replicas()
         replication.stream.restart(offset)
