@@ -6,6 +6,7 @@ SHELL := /bin/bash
         reconcile e2e fuzz sanitize chaos docs clean
 
 export UV_PYTHON_DOWNLOADS := never
+export CCACHE_NOHASHDIR := 1
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/scrubjay
 PYTHON := .venv/bin/python
 PYTEST := $(PYTHON) -m pytest

@@ -14,7 +14,13 @@ from setuptools import Extension, setup
 SOURCE = Path("src")
 SANITIZE = os.environ.get("SCRUBJAY_SANITIZE") == "1"
 DEBUG = SANITIZE or os.environ.get("SCRUBJAY_DEBUG") == "1"
-COMPILE = ["-O1", "-g", "-fsanitize=address", "-fno-omit-frame-pointer"] if SANITIZE else ["-O2" if DEBUG else "-O3"]
+COMPILE = (
+    ["-O1", "-g", "-fsanitize=address", "-fno-omit-frame-pointer"]
+    if SANITIZE
+    else ["-O2", "-g"]
+    if DEBUG
+    else ["-O3", "-g0"]
+)
 LINK = ["-fsanitize=address"] if SANITIZE else ["-Wl,-s"] if not DEBUG else []
 # Metadata and editable installations need nothing compiled: those of a working tree are compiled in place (`make build`),
 # and not once more in a folder of uv's whenever a source has changed.
