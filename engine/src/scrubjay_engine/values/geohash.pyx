@@ -92,21 +92,22 @@ cdef inline void centre_of(uint64_t bits, double* longitude, double* latitude) n
 
 
 cdef inline Cell neighbour(Cell cell, int east, int north) noexcept nogil:
-    """The cell one column and/or row away; the grid wraps around."""
+    """The cell one column and/or row away; the grid wraps around.
+
+    The very edge (180 degrees) encodes to a column beyond the grid, which stays as it is unless columns are moved, as in Redis.
+    """
     cdef int unused = 64 - cell.step * 2
     cdef uint64_t x = cell.bits & LONGITUDE_BITS
     cdef uint64_t y = cell.bits & LATITUDE_BITS
     cdef uint64_t x_fill = LATITUDE_BITS >> unused      # ones between the bits of x, so that a carry passes over them
     cdef uint64_t y_fill = LONGITUDE_BITS >> unused
-    if east > 0:
-        x += x_fill + 1
-    elif east < 0:
-        x = (x | x_fill) - (x_fill + 1)
-    if north > 0:
-        y += y_fill + 1
-    elif north < 0:
-        y = (y | y_fill) - (y_fill + 1)
-    return Cell((x & (LONGITUDE_BITS >> unused)) | (y & (LATITUDE_BITS >> unused)), cell.step)
+    if east:
+        x = x + (x_fill + 1) if east > 0 else (x | x_fill) - (x_fill + 1)
+        x &= LONGITUDE_BITS >> unused
+    if north:
+        y = y + (y_fill + 1) if north > 0 else (y | y_fill) - (y_fill + 1)
+        y &= LATITUDE_BITS >> unused
+    return Cell(x | y, cell.step)
 
 
 cdef inline double meridian_distance(double latitude1, double latitude2) noexcept nogil:
