@@ -36,7 +36,7 @@ build: engine/build/.built  ## compile the engine in place
 engine/build/.built: .venv/.ready engine/setup.py $(SOURCES)
 	@echo "compiling the engine (a minute or two the first time)"
 	@mkdir -p engine/build
-	@cd engine && CC="$$(command -v ccache >/dev/null && echo 'ccache ')$${CC:-gcc}" ../$(PYTHON) setup.py -q build_ext --inplace
+	@cd engine && CCACHE_NOHASHDIR=1 CCACHE_BASEDIR="$(CURDIR)" CC="$$(command -v ccache >/dev/null && echo 'ccache ')$${CC:-gcc}" ../$(PYTHON) setup.py -q build_ext --inplace
 	@touch $@
 
 generate: setup  ## write crds/, the charts' values, the pages of fields and the table of parameters

@@ -106,7 +106,7 @@ def test_a_long_command_in_pieces(connection: resp.Connection) -> None:
     pairs = [str(i) for i in range(40_000)]
     assert connection.call("MSET", *pairs) == b"OK"
     assert connection.call("DBSIZE") == 20_000
-    assert connection.call("MGET", *pairs[::2])[:2] == [b"1", b"3"]
+    assert connection.frame("MGET", *pairs[::2]).children[1].value == b"3"
 
 
 def test_a_reader_who_does_not_read_gets_everything_later(engine: servers.Server) -> None:
