@@ -145,9 +145,9 @@ def install(server: Server) -> None:
         port = server.config.number("admin-port")
         if port:
             admin = AdminPort(node)
-            address = server.config.text("admin-bind")
-            everywhere = address in ("", "*")  # as `bind` spells it; asyncio's word for it is None
-            await asyncio.start_server(admin.serve, None if everywhere else address, port, limit=LONGEST_REQUEST)
+            addresses = server.config.text("admin-bind").split()
+            everywhere = not addresses or "*" in addresses  # as `bind` spells it; asyncio's word for it is None
+            await asyncio.start_server(admin.serve, None if everywhere else addresses, port, limit=LONGEST_REQUEST)
             log.info("Admin port %d open", port)
 
     server.before_listening.insert(0, listen)
