@@ -119,17 +119,19 @@ class Target:
         return self._server.port
 
     def clean_up(self) -> str:
-        """Put CONFIG back after a unit; returns what is wrong with the server, or nothing."""
+        """Put CONFIG back after a unit; returns what is wrong with the server, or nothing. A server left unusable is ended."""
         try:
             if self._settings:
                 self._settings.restore()
-        except (OSError, resp.ConnectionClosed) as error:
+            return ""
+        except (OSError, resp.ConnectionClosed, resp.ErrorReply) as error:
             if self._server is None:
-                return f"the server is gone after this unit: {error}"
-            status = self._server.process.wait(servers.STOP_SECONDS)
+                return f"the server is of no use after this unit: {error}"
+            died = self._server.process.poll()
+            self._server.kill()
             end = "\n".join(self._server.log.splitlines()[-12:])
-            return f"the server died in this unit (exit status {status}). The end of its log:\n{end}"
-        return ""
+            how = f"left the server unusable ({error})" if died is None else f"ended the server (exit status {died})"
+            return f"this unit {how}. The end of its log:\n{end}"
 
     def _start(self) -> servers.Server:
         extra = ["--enable-module-command", "yes"]

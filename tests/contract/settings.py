@@ -21,14 +21,15 @@ class Settings:
             self._before = _read(connection)
 
     def restore(self) -> list[str]:
-        """Set what differs, drop data, functions and scripts; returns the names that had been left changed."""
-        with resp.Connection(self._address) as connection:
+        """Set what differs, drop data, functions and scripts; returns the names left changed. Raises ErrorReply when it cannot."""
+        with resp.Connection(self._address, timeout=10) as connection:
             now = _read(connection)
             changed = [name for name, value in self._before.items() if name in now and now[name] != value]
             for name in changed:
                 with contextlib.suppress(resp.ErrorReply):  # a parameter that can only be set at start
                     connection.call("CONFIG", "SET", name, self._before[name])
-            for command in (("FLUSHALL",), ("FUNCTION", "FLUSH"), ("SCRIPT", "FLUSH")):
+            connection.call("FLUSHALL")  # the one that must work: a server that answers BUSY here is of no use any more
+            for command in (("FUNCTION", "FLUSH"), ("SCRIPT", "FLUSH")):
                 connection.frame(*command)
         return [name.decode() for name in changed]
 

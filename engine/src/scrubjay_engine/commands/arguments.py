@@ -38,7 +38,7 @@ def timeout_ms(text: bytes) -> int:
     """The time-out of a blocking command, in seconds with a fraction; in milliseconds, 0 for none."""
     error = CommandError("ERR timeout is not a float or out of range")
     seconds = parse_double(text, error)
-    if seconds < 0:
+    if seconds < 0 or seconds * 1000 > INT64_MAX:  # Redis' conversion of the latter to an integer turns out negative
         raise CommandError("ERR timeout is negative")
     if seconds * 1000 > INT64_MAX - 2**62:
         raise CommandError("ERR timeout is out of range")

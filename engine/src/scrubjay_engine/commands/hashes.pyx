@@ -19,9 +19,9 @@ from scrubjay_engine.values.view cimport DIGITS, View, view_bytes, view_render, 
 
 from scrubjay_engine.commands import hash_expiry
 from scrubjay_engine.commands.arguments import INT64_MAX, integer
-from scrubjay_engine.commands.floats import parse_long_double, show_long_double
 from scrubjay_engine.commands.glob import glob_matches
 from scrubjay_engine.commands.keys import scan_cursor, scan_options
+from scrubjay_engine.commands.long_double import LongDouble
 from scrubjay_engine.core.client import NO_REPLY, Pairs
 from scrubjay_engine.core.command import command, family, key
 from scrubjay_engine.core.errors import NOT_INTEGER, SYNTAX, CommandError
@@ -139,16 +139,16 @@ cdef int hincrby_command(Client client, Arg* argv, int argc) except -1:
 
 def hincrbyfloat(Client client, list args):
     cdef Arg key_arg = arg_of(args[1])
-    change = parse_long_double(args[3])
+    change = LongDouble.parse(args[3])
     if not change.is_finite():
         raise CommandError("ERR value is NaN or Infinity")
     value = writing(client, &key_arg)
     held = value.get(args[2]) if value is not None else None
     try:
-        number = parse_long_double(held) if held is not None else 0
+        number = LongDouble.parse(held if held is not None else b"0")
     except CommandError:
         raise CommandError("ERR hash value is not a float") from None
-    text = show_long_double(number + change)
+    text = (number + change).show()
     making(client, &key_arg).set(args[2], text, True)
     note(client, &key_arg, EVENT_HASH, "hincrbyfloat")
     # What is repeated elsewhere must not depend on how a float is added there; a field's expiry stays, as here.

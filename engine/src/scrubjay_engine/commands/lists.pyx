@@ -335,11 +335,7 @@ cdef object moving_wait(Client client, bytes source, bytes target, bint from_hea
         return element
     if not client.may_block:
         return None
-    return client.block([source], attempt, timeout, nothing, kind="list")
-
-
-def nothing():
-    return None
+    return client.block([source], attempt, timeout, no_array, kind="list")
 
 
 def no_array():

@@ -57,10 +57,11 @@ cdef int64_t number_of(const Arg* arg) except? -1:
 # -- bounds ------------------------------------------------------------------------------------------------------------
 
 cdef int score_bound(const Arg* arg, bint is_high, Bound* bound) except -1:
-    """`5` or `(5`. The bound lies before all members in the range (low) or behind them (high)."""
+    """`5` or `(5`. The bound lies before all members in the range (low) or behind them (high). Nothing at all is 0, as for C's strtod."""
     cdef bint open_ = arg.size > 0 and arg.data[0] == c'('
+    cdef bytes number = arg.data[open_:arg.size]
     bound.kind = BOUND_SCORE
-    bound.score = parse_double(arg.data[open_:arg.size], BAD_SCORE_RANGE)
+    bound.score = parse_double(number.lstrip(), BAD_SCORE_RANGE) if number else 0.0
     bound.after = is_high != open_
     return 0
 

@@ -15,7 +15,7 @@ from scrubjay_engine.core.entry cimport EXTERNAL, NUMBER, OBJECT, Entry, entry_e
 from scrubjay_engine.core.keyspace cimport Database, StringView
 from scrubjay_engine.core.numbers cimport format_int64, parse_int64
 
-from scrubjay_engine.commands.floats import parse_long_double, show_long_double
+from scrubjay_engine.commands.long_double import LongDouble
 from scrubjay_engine.core.client import NO_REPLY
 from scrubjay_engine.core.command import command, family, key, keys
 from scrubjay_engine.core.errors import NOT_INTEGER, STRING_TOO_LONG, SYNTAX, WRONGTYPE, CommandError
@@ -440,8 +440,7 @@ def incrbyfloat(Client client, list args):
     old = client.db.write_value(args[1])
     if old is not None and type(old) is not bytes:
         raise WRONGTYPE
-    total = parse_long_double(old if old is not None else b"0") + parse_long_double(args[2])
-    shown = show_long_double(total)
+    shown = (LongDouble.parse(old if old is not None else b"0") + LongDouble.parse(args[2])).show()
     client.db.set_string(args[1], shown, keep_ttl=True)
     client.db.changed(args[1])
     client.notify(NOTIFY_STRING, "incrbyfloat", args[1])
