@@ -81,7 +81,9 @@ def test_values_of_any_size_come_back_whole(connection: resp.Connection, size: i
         (b"A" * 70_000, b"-ERR Protocol error: too big inline request\r\n"),
     ],
 )
-def test_nonsense_is_answered_and_the_connection_closed(engine: servers.Server, request_bytes: bytes, reply: bytes) -> None:
+def test_nonsense_is_answered_and_the_connection_closed(
+    engine: servers.Server, request_bytes: bytes, reply: bytes
+) -> None:
     assert until_closed(engine, request_bytes) == reply
 
 

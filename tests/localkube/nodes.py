@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from localkube import images, nodeconfig, processes, programs
@@ -57,7 +56,7 @@ def _ip(node: Node, *arguments: str) -> None:
 
 # -- power -------------------------------------------------------------------------------------------------------------
 def start(instance: Instance, authority: Authority) -> None:
-    """Certificates for every node, then boot them all at once."""
+    """Certificates for every node, then boot them all."""
     server = f"https://{instance.host_ip}:{instance.ports.api}"
     authority.issue("proxy", "system:kube-proxy")
     authority.kubeconfig(instance.etc / "proxy.kubeconfig", "proxy", server, instance.context)
@@ -65,16 +64,26 @@ def start(instance: Instance, authority: Authority) -> None:
         authority.issue(node.name, f"system:node:{node.name}", "system:nodes", sans=[node.name, node.ip])
         authority.kubeconfig(instance.etc / f"{node.name}.kubeconfig", node.name, server, instance.context)
         images.furnish(node.folder / "containerd")
-    with ThreadPoolExecutor() as pool:
-        list(pool.map(boot, instance.all_nodes()))
+        _start_containerd(node)
+    for node in instance.all_nodes():
+        _start_agents(node)
 
 
 def boot(node: Node) -> None:
-    """Start containerd, kubelet and kube-proxy on a node that is off."""
-    instance, binaries = node.instance, programs.kubernetes()
+    """Start containerd, kubelet and kube-proxy on a node that is off. (From the main thread: an owned daemon ends with the
+    thread that started it.)"""
+    _start_containerd(node)
+    _start_agents(node)
+
+
+def _start_containerd(node: Node) -> None:
     nodeconfig.write(node)
     _make_cgroups(node)
     _power_on(node, "containerd", "containerd", "--config", node.folder / "containerd.toml")
+
+
+def _start_agents(node: Node) -> None:
+    instance, binaries = node.instance, programs.kubernetes()
     wait_until(f"containerd on {node.name}", lambda: images.answers(node.socket), 60, f"see {instance.logs}")
     _power_on(
         node,

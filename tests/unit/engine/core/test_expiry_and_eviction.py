@@ -25,7 +25,9 @@ def engine_with(keys: int, expire_in_ms: int = -1) -> Engine:
     engine.refresh_clock()
     db = engine.keyspace.databases[0]
     for i in range(keys):
-        db.set_string(b"key:%06d" % i, b"v" * 50, expire_at=engine.keyspace.now_ms + expire_in_ms if expire_in_ms > 0 else -1)
+        db.set_string(
+            b"key:%06d" % i, b"v" * 50, expire_at=engine.keyspace.now_ms + expire_in_ms if expire_in_ms > 0 else -1
+        )
     return engine
 
 

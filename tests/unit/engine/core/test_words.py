@@ -19,7 +19,7 @@ from scrubjay_engine.values.hashing import siphash
     [
         (b"SET a b", [b"SET", b"a", b"b"]),
         (b"  ", []),
-        (b'SET "a b" \'c d\'', [b"SET", b"a b", b"c d"]),
+        (b"SET \"a b\" 'c d'", [b"SET", b"a b", b"c d"]),
         (b'"\\x41\\n\\t\\\\\\""', [b'A\n\t\\"']),
         (b"'it\\'s'", [b"it's"]),
         (b'"unbalanced', None),

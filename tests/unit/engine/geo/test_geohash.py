@@ -65,7 +65,9 @@ def test_ranges_cover_the_shape(seed: int, box: bool) -> None:
             assert inside == 1, (shape.longitude, shape.latitude, longitude, latitude, size)
 
 
-@pytest.mark.parametrize("place", [(180.0, 51.5), (-180.0, 0.0), (0.0, geohash.LATITUDE_MAX), (180.0, geohash.LATITUDE_MAX)])
+@pytest.mark.parametrize(
+    "place", [(180.0, 51.5), (-180.0, 0.0), (0.0, geohash.LATITUDE_MAX), (180.0, geohash.LATITUDE_MAX)]
+)
 def test_a_member_on_the_edge_finds_itself(place: tuple[float, float]) -> None:
     score = geohash.encode(*place)
     shape = geohash.Shape(*geohash.decode(score), 0)
