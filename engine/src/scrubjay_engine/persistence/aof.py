@@ -37,6 +37,9 @@ FAILURES = 3  # automatic rewrites that fail in a row before they are spaced out
 class AppendOnly:
     """Writes the append-only file and rewrites it."""
 
+    # As a sink: the append-only file (redis.set_repl).
+    kind = 1
+
     def __init__(self, server: Server) -> None:
         self.server = server
         self.engine = server.engine
