@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from scrubjay_engine.commands.arguments import integer
-from scrubjay_engine.core.client import Client
+from scrubjay_engine.core.client import BigNumber, Client, Raw, SetReply, Verbatim
 from scrubjay_engine.core.command import command, family
 from scrubjay_engine.core.errors import SYNTAX, CommandError
 from scrubjay_engine.persistence.digest import NONE, data_digest, value_digest
@@ -17,6 +17,17 @@ if TYPE_CHECKING:
     from scrubjay_engine.server import Server
 
 Handler = Callable[[Client, list[bytes]], object]
+
+PROTOCOL_NAMES = (
+    "ERR Wrong protocol type name. Please use one of the following:"
+    " string|integer|double|bignum|null|array|set|map|attrib|push|verbatim|true|false"
+)
+# Bytes of a DUMP payload that are not the value: the type before it, version and checksum behind it.
+PAYLOAD_FRAME = 11
+ATTRIBUTE = b"|1\r\n$14\r\nkey-popularity\r\n*2\r\n$7\r\nkey:123\r\n:90\r\n"
+PUSH = b">2\r\n$16\r\nserver-cpu-usage\r\n:42\r\n"
+AFTER_ATTRIBUTE = b"Some real reply following the attribute"
+AFTER_PUSH = b"Some real reply following the push reply"
 
 
 def drive(work: Any) -> None:
@@ -50,7 +61,7 @@ def reload(client: Client, args: list[bytes]) -> str:
         raise CommandError("ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.")
     persistence = client.engine.persistence
     try:
-        drive(persistence.reload(flush=not words & {b"MERGE", b"NOFLUSH"}, save=b"NOSAVE" not in words))
+        drive(persistence.reload(flush=b"NOFLUSH" not in words, save=b"NOSAVE" not in words, merge=b"MERGE" in words))
     except (OSError, CannotLoad) as error:
         raise CommandError(f"ERR Error trying to load the RDB dump: {error}") from None
     return "OK"
@@ -119,6 +130,44 @@ def ignored(client: Client, args: list[bytes]) -> str:
     return "OK"
 
 
+def boolean(client: Client, value: bool) -> Raw:
+    """`#t` in RESP3, `:1` in RESP2."""
+    if client.protocol == 3:
+        return Raw(b"#t\r\n" if value else b"#f\r\n")
+    return Raw(b":1\r\n" if value else b":0\r\n")
+
+
+def bulk(text: bytes) -> bytes:
+    return b"$%d\r\n%s\r\n" % (len(text), text)
+
+
+def protocol(client: Client, args: list[bytes]) -> Any:
+    """PROTOCOL type: a reply of that type."""
+    name = args[2].lower() if len(args) > 2 else b""
+    plain: dict[bytes, Any] = {
+        b"string": b"Hello World",
+        b"integer": 12345,
+        b"double": 3.141,
+        b"bignum": BigNumber(b"1234567999999999999999999999999999999"),
+        b"null": None,
+        b"array": [0, 1, 2],
+        b"set": SetReply([0, 1, 2]),
+        b"map": {0: boolean(client, False), 1: boolean(client, True), 2: boolean(client, False)},
+        b"verbatim": Verbatim(b"txt", b"This is a verbatim\nstring"),
+        b"true": boolean(client, True),
+        b"false": boolean(client, False),
+    }
+    if name in plain:
+        return plain[name]
+    if name == b"attrib":
+        return Raw(ATTRIBUTE + bulk(AFTER_ATTRIBUTE)) if client.protocol == 3 else AFTER_ATTRIBUTE
+    if name == b"push":
+        if client.protocol < 3:
+            raise CommandError("ERR RESP2 is not supported by this command")
+        return Raw(PUSH + bulk(AFTER_PUSH))
+    raise CommandError(PROTOCOL_NAMES)
+
+
 def change_repl_id(client: Client, args: list[bytes]) -> str:
     """CHANGE-REPL-ID: replicas must synchronize anew."""
     client.engine.replication.history.begin()
@@ -131,10 +180,16 @@ def object_(client: Client, args: list[bytes]) -> str:
         raise SYNTAX
     from scrubjay_engine.persistence.dump import dump_payload
 
-    value = client.db.peek(args[2])
-    if value is None:
-        raise CommandError("ERR no such key")
-    encoding = client.db.string_form(args[2]) or value.encoding()
+    # A key whose time has come is shown too: at the beginning of time none has.
+    keyspace = client.engine.keyspace
+    now, keyspace.now_ms = keyspace.now_ms, 0
+    try:
+        value = client.db.peek(args[2])
+        if value is None:
+            raise CommandError("ERR no such key")
+        encoding = client.db.string_form(args[2]) or value.encoding()
+    finally:
+        keyspace.now_ms = now
     length = len(dump_payload(value)) - 10
     return f"Value at:0x0 refcount:1 encoding:{encoding} serializedlength:{length} lru:0 lru_seconds_idle:0"
 
@@ -145,7 +200,7 @@ def install(server: Server) -> None:
         {
             "RELOAD": reload, "LOADAOF": loadaof, "SLEEP": sleep, "DIGEST": digest, "DIGEST-VALUE": digest_value, "POPULATE": populate,
             "SET-ACTIVE-EXPIRE": set_active_expire, "CHANGE-REPL-ID": change_repl_id, "OBJECT": object_, "LOG": ignored, "JMAP": ignored,
-            "AOF-FLUSH-SLEEP": ignored, "REPLYBUFFER": ignored, "QUICKLIST-PACKED-THRESHOLD": ignored, "SET-DISABLE-DENY-SCRIPTS": ignored,
+            "AOF-FLUSH-SLEEP": ignored, "REPLYBUFFER": ignored, "QUICKLIST-PACKED-THRESHOLD": ignored, "PROTOCOL": protocol,
             "PAUSE-CRON": ignored, "STRINGMATCH-LEN": ignored, "DICT-RESIZING": ignored, "LISTPACK": ignored, "REPLICATE": ignored,
         }
     )  # fmt: skip

@@ -171,11 +171,18 @@ def install(server: Server) -> None:
     server.engine.parts["scripting"] = scripting
     server.engine.parts["functions"] = scripting.libraries
     server.engine.parts["script_memory"] = scripting.memory_fields
+    server.engine.parts.setdefault("debug", {})["SET-DISABLE-DENY-SCRIPTS"] = set_disable_deny_scripts
     scripting.run.turn = BusyTurn(server).serve
     set_log(write_log)
     server.config.on_change(
         "busy-reply-threshold", lambda value: setattr(scripting, "busy_reply_threshold_ms", int(value))
     )
+
+
+def set_disable_deny_scripts(client: Client, args: list[bytes]) -> str:
+    """DEBUG SET-DISABLE-DENY-SCRIPTS 1: scripts may run commands that are denied to them."""
+    scripting_of(client).run.allow_noscript = len(args) > 2 and args[2] != b"0"
+    return "OK"
 
 
 def write_log(level: int, text: bytes) -> None:

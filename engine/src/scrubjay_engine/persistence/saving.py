@@ -267,21 +267,25 @@ class Persistence:
                 await asyncio.sleep(0)
                 started = time.monotonic()
 
-    async def reload(self, *, flush: bool, save: bool) -> None:
-        """DEBUG RELOAD: through the file and back."""
+    async def reload(self, *, flush: bool, save: bool, merge: bool = False) -> None:
+        """DEBUG RELOAD: through the file and back. Without `flush` what is there stays; then `merge` lets the file win, else a conflict is CannotLoad."""
         if save:
             self.save(exact=True)
         if flush:
             for db in self.engine.keyspace.databases:
                 db.flush()
-        loader = Loader(self.engine.keyspace.databases, expired_before=int(time.time() * 1000), replace=not flush)
+        loader = Loader(self.engine.keyspace.databases, expired_before=int(time.time() * 1000), replace=merge)
         await self.load_file(self.path, loader)
-        self.take_functions(loader)
+        self.take_functions(loader, "flush" if flush else "replace" if merge else "append")
 
-    def take_functions(self, loader: Loader) -> None:
+    def take_functions(self, loader: Loader, policy: str = "flush") -> None:
+        """Load the libraries of a file; `policy` as FUNCTION RESTORE has it. Raises CannotLoad."""
         scripting = self.engine.parts.get("scripting")
         if scripting is not None:
-            scripting.libraries.replace(loader.functions)
+            try:
+                scripting.libraries.restore(loader.functions, policy)
+            except CommandError as error:
+                raise CannotLoad(f"Failed loading a function library: {error}") from None
         elif loader.functions:
             log.warning("the file holds functions, which this build cannot run: they are left out")
         for note in loader.notes:
