@@ -136,6 +136,8 @@ def parse(unit: str, text: str) -> Outcome:
             outcome.ignored += 1
         else:
             outcome.broken = f"{kind}: {rest}"
+            if during := re.search(r"\(IN PROGRESS\) (.*)", text):
+                outcome.broken = f"{kind}: no progress for {IDLE_SECONDS} s in: {during[1]}"
     if not outcome.broken and not re.search(r"^\[\d+/\d+ done\]", text, re.MULTILINE):
         outcome.broken = f"ended early: {_last_line(text)}"
     return outcome

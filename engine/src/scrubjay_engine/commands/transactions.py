@@ -134,6 +134,7 @@ def multi(client: Client, args: list[bytes]) -> str:
 
 
 def _leave(client: Client) -> None:
+    """No transaction and no watched keys from here on."""
     client.multi = None
     client.gates &= ~CLIENT_MULTI
     client.engine.parts["watches"].unwatch(client)
@@ -200,6 +201,7 @@ def install(server: Server) -> None:
     """The watch table, and what ends a transaction from outside."""
     parts = server.engine.parts
     watches = parts["watches"] = Watches(server)
+    parts["give_up_transaction"] = _leave
     watches.update()
     parts.setdefault("on_flush", []).append(watches.flushed)
     parts.setdefault("on_swap", []).append(watches.swapped)

@@ -129,9 +129,13 @@ def find_command(Engine engine, list args):
 cdef int reject(Client client, Command command, error) except -1:
     """A command that was not run: the error is the reply, and a transaction being queued will be aborted."""
     error.__traceback__ = None
+    command.rejected += 1
+    if command.name == "exec":  # refused itself: there is nothing left to wait for
+        client.engine.parts["give_up_transaction"](client)
+        client.add_error(b"EXECABORT Transaction discarded because of: " + error.text.removeprefix(b"ERR "))
+        return 0
     if client.multi is not None:
         client.multi.abort()
-    command.rejected += 1
     client.add_error(error.text)
     return 0
 
