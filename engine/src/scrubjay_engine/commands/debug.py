@@ -11,6 +11,7 @@ from scrubjay_engine.core.client import BigNumber, Client, Raw, SetReply, Verbat
 from scrubjay_engine.core.command import command, family
 from scrubjay_engine.core.errors import SYNTAX, CommandError
 from scrubjay_engine.persistence.digest import NONE, data_digest, value_digest
+from scrubjay_engine.persistence.dump import dump_payload
 from scrubjay_engine.persistence.saving import CannotLoad
 
 if TYPE_CHECKING:
@@ -45,12 +46,14 @@ def debug(client: Client, args: list[bytes]) -> object:
     local = client.address.startswith(("127.0.0.1:", "[::1]:", "/"))
     if allowed == "no" or (allowed == "local" and not local):
         raise CommandError(
-            "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from a local connection, otherwise you "
+            'ERR DEBUG command not allowed. If the enable-debug-command option is set to "local", you can run it from a local connection, otherwise you '
             "need to set this option in the configuration file, and then restart the server."
         )
     handler: Handler | None = engine.parts["debug"].get(args[1].upper().decode(errors="replace"))
     if handler is None:
-        raise CommandError(f"ERR unknown subcommand or wrong number of arguments for '{args[1][:128].decode(errors='replace')}'. Try DEBUG HELP.")
+        raise CommandError(
+            f"ERR unknown subcommand or wrong number of arguments for '{args[1][:128].decode(errors='replace')}'. Try DEBUG HELP."
+        )
     return handler(client, args)
 
 
@@ -174,22 +177,28 @@ def change_repl_id(client: Client, args: list[bytes]) -> str:
     return "OK"
 
 
+def replicate(client: Client, args: list[bytes]) -> str:
+    """REPLICATE [replica|aof|all] command ...: into the stream without running it."""
+    words = args[3:] if args[2].lower() in (b"replica", b"aof", b"all") and len(args) > 3 else args[2:]
+    client.engine.add_effect(client.db.id, words)
+    client.engine.flush_effects()
+    return "OK"
+
+
 def object_(client: Client, args: list[bytes]) -> str:
     """OBJECT key: where Redis shows addresses, zeros stand."""
     if len(args) < 3:
         raise SYNTAX
-    from scrubjay_engine.persistence.dump import dump_payload
-
-    # A key whose time has come is shown too: at the beginning of time none has.
-    keyspace = client.engine.keyspace
-    now, keyspace.now_ms = keyspace.now_ms, 0
+    space = client.engine.keyspace
+    before, space.expiry_ignored = space.expiry_ignored, True  # a replica keeps expired keys: they are to be seen here
     try:
         value = client.db.peek(args[2])
-        if value is None:
-            raise CommandError("ERR no such key")
-        encoding = client.db.string_form(args[2]) or value.encoding()
+        form = client.db.string_form(args[2])
     finally:
-        keyspace.now_ms = now
+        space.expiry_ignored = before
+    if value is None:
+        raise CommandError("ERR no such key")
+    encoding = form or value.encoding()
     length = len(dump_payload(value)) - 10
     return f"Value at:0x0 refcount:1 encoding:{encoding} serializedlength:{length} lru:0 lru_seconds_idle:0"
 
@@ -201,7 +210,7 @@ def install(server: Server) -> None:
             "RELOAD": reload, "LOADAOF": loadaof, "SLEEP": sleep, "DIGEST": digest, "DIGEST-VALUE": digest_value, "POPULATE": populate,
             "SET-ACTIVE-EXPIRE": set_active_expire, "CHANGE-REPL-ID": change_repl_id, "OBJECT": object_, "LOG": ignored, "JMAP": ignored,
             "AOF-FLUSH-SLEEP": ignored, "REPLYBUFFER": ignored, "QUICKLIST-PACKED-THRESHOLD": ignored, "PROTOCOL": protocol,
-            "PAUSE-CRON": ignored, "STRINGMATCH-LEN": ignored, "DICT-RESIZING": ignored, "LISTPACK": ignored, "REPLICATE": ignored,
+            "PAUSE-CRON": ignored, "STRINGMATCH-LEN": ignored, "DICT-RESIZING": ignored, "LISTPACK": ignored, "REPLICATE": replicate,
         }
     )  # fmt: skip
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from scrubjay_engine.core.keyspace import Database
 
 ROUNDS = 5
-BOTH = CommandError('ERR When using MIGRATE KEYS option, the key argument must be set to the empty string')
+BOTH = CommandError("ERR When using MIGRATE KEYS option, the key argument must be set to the empty string")
 Row = tuple[bytes, int, bytes]
 
 
@@ -59,7 +59,9 @@ class Migration:
         milliseconds, database = integer(args[5]), integer(args[4])
         if milliseconds <= 0:
             milliseconds = 1000
-        self.target = Target(args[1].decode(errors="replace"), integer(args[2]), database, milliseconds / 1000, auth, replace)
+        self.target = Target(
+            args[1].decode(errors="replace"), integer(args[2]), database, milliseconds / 1000, auth, replace
+        )
         self.error: bytes | None = None
         self.moved: list[bytes] = []
 

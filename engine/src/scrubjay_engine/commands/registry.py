@@ -23,6 +23,7 @@ MODULES = [
     "scrubjay_engine.commands.persistence",
     "scrubjay_engine.commands.migrate",
     "scrubjay_engine.commands.debug",
+    "scrubjay_engine.commands.shutdown",
     "scrubjay_engine.admin",
     "scrubjay_engine.commands.transactions",
     "scrubjay_engine.commands.pubsub",

@@ -160,6 +160,7 @@ def install(server: Server) -> None:
     server.every(1.0, lambda: replication.follower.each_second() if replication.follower is not None else None)
     config = server.config
     config.on_change("repl-backlog-size", lambda size: setattr(replication.stream, "backlog_size", size))
+    config.on_change("replica-read-only", lambda _: replication.follow_read_only(), now=False)
     config.on_change("min-replicas-to-write", lambda _: replication.follow_min_replicas())
     config.on_change("min-replicas-max-lag", lambda _: replication.follow_min_replicas())
 

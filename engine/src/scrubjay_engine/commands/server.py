@@ -91,11 +91,6 @@ def config_resetstat(client: Client, args: list[bytes]) -> str:
     return "OK"
 
 
-def shutdown(client: Client, args: list[bytes]) -> object:
-    client.engine.server.stop()
-    return "OK"
-
-
 def install(server: Server) -> None:
     """Options that the core follows."""
     config, engine = server.config, server.engine
@@ -115,7 +110,6 @@ COMMANDS = family(
         command("flushall", flushall, -1, "write", categories="keyspace dangerous", summary="Remove all keys of all databases.", complexity="O(1), memory is freed in slices"),
         command("swapdb", swapdb, 3, "write fast", categories="keyspace dangerous", since="4.0.0", summary="Exchange two databases.", complexity="O(1)"),
         command("time", time_command, 1, "loading stale fast", since="2.6.0", summary="The server's clock.", complexity="O(1)"),
-        command("shutdown", shutdown, -1, "admin noscript loading stale no_multi allow_busy", summary="Stop the server.", complexity="O(N) when saving"),
         command(
             "config", None, -2, "", since="2.0.0", summary="Read and change options.",
             subcommands=[

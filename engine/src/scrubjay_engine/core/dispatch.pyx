@@ -277,7 +277,10 @@ cdef int run(Client client, Command command, Arg* argv, int argc, list args) exc
         propagate(client, command, argv, argc, engine.keyspace.dirty != dirty)
     if engine.depth == 0:
         if engine.effects:
+            # What these two happen to find expired are events of their own, not one transaction.
+            engine.effects_plain = command.name == "scan" or command.name == "randomkey"
             engine.flush_effects()
+            engine.effects_plain = False
         if engine.keys_ready:
             engine.on_ready_keys()
     else:

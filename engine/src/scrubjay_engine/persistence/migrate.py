@@ -52,7 +52,10 @@ def transfer(target: Target, rows: list[tuple[bytes, int, bytes]]) -> list[bytes
     with connection, connection.makefile("rb") as stream:
         heads = [[b"AUTH", *target.auth]] if target.auth else []
         heads.append([b"SELECT", b"%d" % target.database])
-        words = [[b"RESTORE", key, b"%d" % ttl, payload, *([b"REPLACE"] if target.replace else [])] for key, ttl, payload in rows]
+        words = [
+            [b"RESTORE", key, b"%d" % ttl, payload, *([b"REPLACE"] if target.replace else [])]
+            for key, ttl, payload in rows
+        ]
         try:
             connection.sendall(b"".join(map(request, [*heads, *words])))
         except OSError:

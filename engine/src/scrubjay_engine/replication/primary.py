@@ -339,6 +339,11 @@ class Replication:
         self._activate()
         self.has_position = True
 
+    def follow_read_only(self) -> None:
+        """`replica-read-only`: whether a replica takes clients' writes (never in managed mode)."""
+        read_only = self.config.flag("replica-read-only") or self.config.flag("managed")
+        self.engine.set_gate(gates.REPLICA, self.follower is not None and read_only)
+
     def begin_as_primary(self) -> None:
         """A managed node's first role is primary: what it has (from disk, or nothing) is a history of its own from here on."""
         self._activate()
@@ -353,7 +358,7 @@ class Replication:
         self.follower = follower
         self._activate()
         self.engine.keyspace.expires_delete = False
-        self.engine.set_gate(gates.REPLICA, self.config.flag("replica-read-only"))
+        self.follow_read_only()
         self.follow_min_replicas()
         for client in self.engine.blocking.waiting_clients():
             self.engine.blocking.unblock(

@@ -5,10 +5,14 @@ replicas of ours get exactly the primary's stream. Within a transaction nothing 
 anybody could go on.
 """
 
+import logging
+
 from cpython.bytes cimport PyBytes_FromStringAndSize
 
 from scrubjay_engine.core.connection cimport Connection
 from scrubjay_engine.core.engine cimport CLIENT_PRIMARY
+
+log = logging.getLogger(__name__)
 
 
 cdef class PrimaryLink(Connection):
@@ -22,6 +26,15 @@ cdef class PrimaryLink(Connection):
         self.gates = CLIENT_PRIMARY
         self.muted = True
         self.exempt = True
+
+    cpdef void add_error(self, bytes text):
+        """A command of the primary failed here: our data may differ from its data now."""
+        cdef str name = "<unknown>" if self.command is None else self.command.name
+        log.error(
+            "== CRITICAL == This replica is sending an error to its master: '%s' after processing the command '%s'",
+            text.decode(errors="replace").removeprefix("ERR "), name,
+        )
+        Connection.add_error(self, text)
 
     cdef size_t run_complete(self, const char* data, size_t size) except? 0:
         cdef size_t done
