@@ -427,9 +427,8 @@ def lmpop(Client client, list args):
 
 
 def blmpop(Client client, list args):
-    timeout = timeout_ms(args[1])
     names, head, count = pop_arguments(args, 2)
-    return popping_wait(client, names, head, count, timeout)
+    return popping_wait(client, names, head, count, timeout_ms(args[1]))
 
 
 # -- the table ---------------------------------------------------------------------------------------------------------

@@ -353,9 +353,8 @@ def zmpop(Client client, list args):
 
 
 def bzmpop(Client client, list args):
-    timeout = timeout_ms(args[1])
     names, lowest, count = pop_arguments(args, 2)
-    return popping_wait(client, names, lowest, count, timeout)
+    return popping_wait(client, names, lowest, count, timeout_ms(args[1]))
 
 
 # -- chance and steps --------------------------------------------------------------------------------------------------
