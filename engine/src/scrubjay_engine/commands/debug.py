@@ -76,6 +76,7 @@ def loadaof(client: Client, args: list[bytes]) -> str:
     engine.aof.flush()
     for db in engine.keyspace.databases:
         db.flush()
+    engine.parts["functions"].flush()
     sinks = list(engine.sinks)
     for sink in sinks:
         engine.remove_sink(sink)

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from scrubjay_engine.core import gates
 from scrubjay_engine.core.client import Client
 from scrubjay_engine.core.dispatch import execute_list, find_command
 from scrubjay_engine.persistence.aof import AppendOnly
@@ -129,7 +130,8 @@ class AofLoader:
         return reader.rest(), reader.position
 
     async def _run(self, reader: AofReader, path: Path, last: bool) -> None:
-        client = Client.detached(self.engine)
+        # What was written once is written again, whatever this server may take from clients now (a replica's AOF).
+        client = Client.detached(self.engine, gates.CLIENT_DETACHED | gates.CLIENT_PRIMARY)
         transaction: list[list[bytes]] | None = None
         whole = reader.position
         until = time.monotonic() + SLICE
