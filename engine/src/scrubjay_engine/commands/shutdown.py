@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from scrubjay_engine.core.client import NO_REPLY, Client
@@ -167,7 +167,14 @@ def shutdown(client: Client, args: list[bytes]) -> object:
         if not part.abort():
             raise CommandError("ERR No shutdown in progress.")
         return "OK"
-    return part.begin(parse(words), client)
+    wish = parse(words)
+    run = client.engine.scripting.run
+    if run.timed_out:
+        # Beside a script that does not end: only without saving, and at once, since no timer runs meanwhile.
+        if wish.save is not False:
+            raise run.busy_error()
+        wish = replace(wish, now=True)
+    return part.begin(wish, client)
 
 
 def install(server: Server) -> None:
