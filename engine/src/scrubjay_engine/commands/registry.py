@@ -7,6 +7,7 @@ MODULES = [
     "scrubjay_engine.commands.geo",
     "scrubjay_engine.commands.geo_search",
     "scrubjay_engine.commands.streams",
+    "scrubjay_engine.commands.stream_add",
     "scrubjay_engine.commands.stream_groups",
     "scrubjay_engine.commands.stream_reads",
     "scrubjay_engine.commands.stream_info",

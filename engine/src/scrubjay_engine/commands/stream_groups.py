@@ -219,8 +219,7 @@ def xpending(client: Client, args: list[bytes]) -> object:
             return []
     now = client.engine.keyspace.now_ms
     before = min(now - idle, INT64_MAX) if idle else INT64_MAX
-    found = group.pending_range(start, end, count, consumer, before)
-    return [[format_id(number), owner.name, max(0, now - at), times] for number, owner, at, times in found]
+    return group.describe_pending(start, end, count, consumer, before, now)
 
 
 def pending_summary(group: Group) -> list[object]:

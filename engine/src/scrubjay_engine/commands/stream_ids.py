@@ -14,6 +14,7 @@ from scrubjay_engine.values.stream_groups import Group
 from scrubjay_engine.values.stream_value import MAX_ID, StreamValue, get_node_limits
 
 MAX_WORD = (1 << 64) - 1
+CLIENT_DETACHED = 1 << 5
 CLIENT_PRIMARY = 1 << 6
 BAD_ID = CommandError("ERR Invalid stream ID specified as stream command argument")
 BAD_START = CommandError("ERR invalid start ID for the interval")
@@ -150,6 +151,11 @@ def parse_strategy(args: list[bytes], at: int, before: Trim) -> Trim:
     return Trim(strategy, bound, approximate, 0, at)
 
 
+def obeyed(client: Client) -> bool:
+    """Whether a command comes from the primary or a file: it was accepted before, and its trims were made exact."""
+    return bool(client.gates & CLIENT_PRIMARY) or (bool(client.gates & CLIENT_DETACHED) and client.script is None)
+
+
 def with_limit(client: Client, trim: Trim, limit: int | None, adding: bool) -> Trim:
     """Settle how many entries one call may drop: unless told, an approximate one stops after about a hundred nodes."""
     if not trim.strategy:
@@ -158,7 +164,7 @@ def with_limit(client: Client, trim: Trim, limit: int | None, adding: bool) -> T
         if not adding:
             raise NO_STRATEGY
         return trim
-    if client.gates & CLIENT_PRIMARY:  # its trims were made exact before they were sent
+    if obeyed(client):
         return trim
     if limit is not None:
         if not trim.approximate:

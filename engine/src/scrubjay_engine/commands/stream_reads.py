@@ -207,16 +207,12 @@ def read_new(client: Client, read: Read, stream: StreamValue, group: Group, name
 def read_history(client: Client, read: Read, stream: StreamValue, group: Group, name: bytes, last: int) -> list[object]:
     """Entries above `last` that are pending with the consumer: they count as delivered once more."""
     consumer = reading_consumer(client, read, group, name)
-    now = client.engine.keyspace.now_ms
-    given: list[object] = []
     if last == MAX_ID:
-        return given
-    for number, _, _, deliveries in group.pending_range(last + 1, MAX_ID, read.count or -1, consumer):
-        pairs = stream.entry(number)
-        given.append([format_id(number), NULL_ARRAY if pairs is None else pairs])
-        if pairs is not None:
-            group.assign(number, consumer, now, deliveries + 1)
-    return given
+        return []
+    rows: list[object] = []
+    for row in group.redeliver(stream, consumer, last + 1, read.count or -1, client.engine.keyspace.now_ms):
+        rows.append([row[0], NULL_ARRAY] if row[1] is None else row)
+    return rows
 
 
 COMMANDS = family(

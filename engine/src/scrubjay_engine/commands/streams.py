@@ -33,6 +33,7 @@ register(StreamValue, "stream", TYPE_CODE)
 
 
 def xadd(client: Client, args: list[bytes]) -> bytes | None:
+    """All of XADD; `stream_add` has its row in the table and serves the usual forms itself."""
     trim, create, id_at = parse_add_or_trim(client, args, adding=True)
     given = args[id_at] if id_at < len(args) else b"*"
     partial = given.endswith(b"-*") and given != b"-*"
@@ -183,17 +184,6 @@ def xsetid(client: Client, args: list[bytes]) -> str:
 COMMANDS = family(
     "stream",
     [
-        command(
-            "xadd",
-            xadd,
-            -5,
-            "write denyoom fast",
-            keys=key(1, "RW update"),
-            since="5.0.0",
-            summary="Appends an entry to a stream, made if it does not exist.",
-            complexity="O(1), O(N) when trimming",
-            tips=["nondeterministic_output"],
-        ),
         command(
             "xtrim",
             xtrim,

@@ -14,12 +14,12 @@ from libc.stdint cimport int64_t, uint64_t
 from scrubjay_engine.values.memory cimport zfree, zmalloc, zsize
 from scrubjay_engine.values.stream_index cimport (
     Cursor, ID, Index, Slot, compare_ids, cursor_next, cursor_slot, index_bytes, index_find, index_first, index_insert,
-    index_last, index_release, index_remove, index_seek,
+    from_id, id_bytes, index_last, index_release, index_remove, index_seek, to_id,
 )
+from scrubjay_engine.values.stream_node cimport Item, Node, node_pairs
+from scrubjay_engine.values.stream_value cimport StreamValue
 
 UNKNOWN = -1        # entries_read of a group that does not know how many entries it has read
-
-cdef object LOW_WORD = 0xFFFFFFFFFFFFFFFF
 
 cdef enum:
     CONSUMER_BYTES = 200    # a Python object, its name and its place in a dict, roughly
@@ -30,14 +30,6 @@ cdef struct Pending:
     int64_t delivered_at
     int64_t deliveries
     PyObject* consumer      # borrowed: a consumer outlives its pending entries
-
-
-cdef inline ID id_of(object number) except *:
-    return ID(<uint64_t>(number >> 64), <uint64_t>(number & LOW_WORD))
-
-
-cdef inline object number_of(ID id):
-    return (<object>id.ms << 64) | id.seq
 
 
 cdef class Consumer:
@@ -63,10 +55,10 @@ cdef class Consumer:
         cdef list found = []
         cdef Cursor cursor
         cdef Slot* slot
-        index_seek(&self.pending, id_of(start), &cursor)
+        index_seek(&self.pending, to_id(start), &cursor)
         slot = cursor_slot(&self.pending, &cursor)
         while slot != NULL and count != 0:
-            found.append(number_of(slot.id))
+            found.append(from_id(slot.id))
             count -= 1
             cursor_next(&self.pending, &cursor)
             slot = cursor_slot(&self.pending, &cursor)
@@ -141,7 +133,7 @@ cdef class Group:
 
     def assign(self, object number, Consumer consumer not None, int64_t delivered_at, int64_t deliveries) -> None:
         """Make an entry pending with a consumer, taking it from another one if need be."""
-        cdef ID id = id_of(number)
+        cdef ID id = to_id(number)
         cdef void** found = index_find(&self.pending, id)
         cdef Pending* entry
         if found != NULL:
@@ -159,7 +151,7 @@ cdef class Group:
 
     def pending_entry(self, object number) -> tuple | None:
         """(consumer, delivered at, deliveries) of a pending ID, or None."""
-        cdef void** found = index_find(&self.pending, id_of(number))
+        cdef void** found = index_find(&self.pending, to_id(number))
         cdef Pending* entry
         if found == NULL:
             return None
@@ -168,7 +160,7 @@ cdef class Group:
 
     def acknowledge(self, object number) -> bool:
         """No longer pending; False when it was not."""
-        cdef ID id = id_of(number)
+        cdef ID id = to_id(number)
         cdef Pending* entry = <Pending*>index_remove(&self.pending, id)
         if entry == NULL:
             return False
@@ -184,21 +176,70 @@ cdef class Group:
         `consumer` limits it to that one's, `delivered_before` to those delivered at or before that time.
         """
         cdef Index* index = &self.pending if consumer is None else &consumer.pending
-        cdef ID last = id_of(end)
+        cdef ID last = to_id(end)
         cdef list found = []
         cdef Cursor cursor
         cdef Slot* slot
         cdef Pending* entry
-        index_seek(index, id_of(start), &cursor)
+        index_seek(index, to_id(start), &cursor)
         slot = cursor_slot(index, &cursor)
         while slot != NULL and count != 0 and compare_ids(slot.id, last) <= 0:
             entry = <Pending*>slot.item
             if entry.delivered_at <= delivered_before:
-                found.append((number_of(slot.id), <Consumer>entry.consumer, entry.delivered_at, entry.deliveries))
+                found.append((from_id(slot.id), <Consumer>entry.consumer, entry.delivered_at, entry.deliveries))
                 count -= 1
             cursor_next(index, &cursor)
             slot = cursor_slot(index, &cursor)
         return found
+
+    def describe_pending(
+        self, object start, object end, int64_t count, Consumer consumer, int64_t delivered_before, int64_t now_ms
+    ) -> list:
+        """As `pending_range`, but rows as XPENDING shows them: [b"ms-seq", consumer's name, idle milliseconds, deliveries]."""
+        cdef Index* index = &self.pending if consumer is None else &consumer.pending
+        cdef ID last = to_id(end)
+        cdef list rows = []
+        cdef Cursor cursor
+        cdef Slot* slot
+        cdef Pending* entry
+        cdef int64_t idle
+        index_seek(index, to_id(start), &cursor)
+        slot = cursor_slot(index, &cursor)
+        while slot != NULL and count != 0 and compare_ids(slot.id, last) <= 0:
+            entry = <Pending*>slot.item
+            if entry.delivered_at <= delivered_before:
+                idle = now_ms - entry.delivered_at
+                rows.append([id_bytes(slot.id), (<Consumer>entry.consumer).name, idle if idle > 0 else 0, entry.deliveries])
+                count -= 1
+            cursor_next(index, &cursor)
+            slot = cursor_slot(index, &cursor)
+        return rows
+
+    def redeliver(self, StreamValue stream not None, Consumer consumer not None, object start, int64_t count, int64_t now_ms) -> list:
+        """[[b"ms-seq", [field, value, ...] or None], ...] of a consumer's pending entries from `start` on.
+
+        Those that are still in the stream count as delivered once more, now; the others come with None.
+        """
+        cdef list rows = []
+        cdef Cursor cursor
+        cdef Slot* slot
+        cdef Pending* entry
+        cdef Node node
+        cdef Item item
+        index_seek(&consumer.pending, to_id(start), &cursor)
+        slot = cursor_slot(&consumer.pending, &cursor)
+        while slot != NULL and count != 0:
+            if stream.seek(slot.id, &node, &item):
+                rows.append([id_bytes(slot.id), node_pairs(&node, &item)])
+                entry = <Pending*>slot.item
+                entry.delivered_at = now_ms
+                entry.deliveries += 1
+            else:
+                rows.append([id_bytes(slot.id), None])
+            count -= 1
+            cursor_next(&consumer.pending, &cursor)
+            slot = cursor_slot(&consumer.pending, &cursor)
+        return rows
 
     def bounds(self) -> tuple | None:
         """(lowest, highest) pending ID, or None."""
@@ -207,7 +248,7 @@ cdef class Group:
             return None
         index_first(&self.pending, &first)
         index_last(&self.pending, &last)
-        return number_of(cursor_slot(&self.pending, &first).id), number_of(cursor_slot(&self.pending, &last).id)
+        return from_id(cursor_slot(&self.pending, &first).id), from_id(cursor_slot(&self.pending, &last).id)
 
     def copy(self) -> Group:
         cdef Group twin = Group(self.last_id, self.entries_read)

@@ -10,6 +10,9 @@ cdef struct ID:
     uint64_t ms
     uint64_t seq
 
+cdef enum:
+    ID_TEXT = 44            # room for an ID as text
+
 cdef struct Slot:
     ID id
     void* item
@@ -67,3 +70,7 @@ cdef bint index_insert(Index* index, ID id, void* item) except -1
 cdef void* index_remove(Index* index, ID id) noexcept
 cdef void index_release(Index* index) noexcept
 cdef size_t index_bytes(Index* index) noexcept
+cdef ID to_id(object number) except *
+cdef object from_id(ID id)
+cdef int write_id(ID id, char* out) noexcept nogil
+cdef bytes id_bytes(ID id)

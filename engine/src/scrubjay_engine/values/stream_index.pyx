@@ -9,6 +9,8 @@ again; the array of chunks costs one pointer for 64.
 Invariants: slots ascend strictly within and across chunks; no chunk is empty; `count` is the number of slots.
 """
 
+from cpython.bytes cimport PyBytes_FromStringAndSize
+from libc.stdint cimport uint64_t
 from libc.string cimport memcpy, memmove
 
 from scrubjay_engine.values.memory cimport zfree, zmalloc, zrealloc, zsize
@@ -214,6 +216,45 @@ cdef size_t index_bytes(Index* index) noexcept:
     return total
 
 
+cdef object LOW_WORD = 0xFFFFFFFFFFFFFFFF
+
+
+cdef ID to_id(object number) except *:
+    """From the integer that an ID is towards Python: milliseconds << 64 | sequence."""
+    return ID(<uint64_t>(number >> 64), <uint64_t>(number & LOW_WORD))
+
+
+cdef object from_id(ID id):
+    return (<object>id.ms << 64) | id.seq
+
+
+cdef inline int write_word(uint64_t value, char* out) noexcept nogil:
+    cdef char[20] reverse
+    cdef int size = 0
+    cdef int i
+    while True:
+        reverse[size] = <char>(48 + value % 10)
+        size += 1
+        value //= 10
+        if value == 0:
+            break
+    for i in range(size):
+        out[i] = reverse[size - 1 - i]
+    return size
+
+
+cdef int write_id(ID id, char* out) noexcept nogil:
+    """`ms-seq` into `out` (ID_TEXT bytes); its length."""
+    cdef int size = write_word(id.ms, out)
+    out[size] = c"-"
+    return size + 1 + write_word(id.seq, out + size + 1)
+
+
+cdef bytes id_bytes(ID id):
+    cdef char text[ID_TEXT]
+    return PyBytes_FromStringAndSize(text, write_id(id, text))
+
+
 cdef class CheckedIndex:
     """The index as a mapping from integers to integers, with its invariants checked: for its property tests."""
 
@@ -223,20 +264,20 @@ cdef class CheckedIndex:
         index_release(&self.index)
 
     def insert(self, number: int, item: int) -> bool:
-        return index_insert(&self.index, ID(number >> 64, number & 0xFFFFFFFFFFFFFFFF), <void*><size_t>item)
+        return index_insert(&self.index, to_id(number), <void*><size_t>item)
 
     def remove(self, number: int) -> bool:
-        return index_remove(&self.index, ID(number >> 64, number & 0xFFFFFFFFFFFFFFFF)) != NULL
+        return index_remove(&self.index, to_id(number)) != NULL
 
     def at_least(self, number: int) -> list:
         """All (ID, item) from the first at or behind `number` on, in order."""
         cdef Cursor cursor
         cdef Slot* slot
         found = []
-        index_seek(&self.index, ID(number >> 64, number & 0xFFFFFFFFFFFFFFFF), &cursor)
+        index_seek(&self.index, to_id(number), &cursor)
         slot = cursor_slot(&self.index, &cursor)
         while slot != NULL:
-            found.append(((<object>slot.id.ms << 64) | slot.id.seq, <size_t>slot.item))
+            found.append((from_id(slot.id), <size_t>slot.item))
             cursor_next(&self.index, &cursor)
             slot = cursor_slot(&self.index, &cursor)
         return found
@@ -246,10 +287,10 @@ cdef class CheckedIndex:
         cdef Cursor cursor
         cdef Slot* slot
         found = []
-        index_seek_at_most(&self.index, ID(number >> 64, number & 0xFFFFFFFFFFFFFFFF), &cursor)
+        index_seek_at_most(&self.index, to_id(number), &cursor)
         slot = cursor_slot(&self.index, &cursor)
         while slot != NULL:
-            found.append(((<object>slot.id.ms << 64) | slot.id.seq, <size_t>slot.item))
+            found.append((from_id(slot.id), <size_t>slot.item))
             cursor_previous(&self.index, &cursor)
             slot = cursor_slot(&self.index, &cursor)
         return found

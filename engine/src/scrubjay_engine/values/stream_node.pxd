@@ -10,6 +10,10 @@ cdef enum:
     DELETED = 1             # flags of an entry
     SAME_FIELDS = 2
 
+cdef struct Piece:          # a field or a value
+    const char* data
+    Py_ssize_t size
+
 cdef struct Node:           # a pack, opened for reading
     Pack* pack
     ID master               # the ID the differences count from
@@ -26,11 +30,11 @@ cdef struct Item:           # one entry of an open node
     uint8_t* after          # behind the entry
 
 
-cdef Pack* node_new(ID id, list args, Py_ssize_t first) except NULL
+cdef Pack* node_new(ID id, const Piece* pieces, Py_ssize_t count) except NULL
 cdef void node_open(Pack* pack, ID master, Node* node) noexcept nogil
 cdef int64_t node_live(Pack* pack) noexcept nogil
 cdef int64_t node_total(Pack* pack) noexcept nogil
-cdef int node_append(Pack** pack, ID master, ID id, list args, Py_ssize_t first) except -1
+cdef int node_append(Pack** pack, ID master, ID id, const Piece* pieces, Py_ssize_t count) except -1
 cdef bint node_next(Node* node, Item* item) noexcept nogil
 cdef bint node_previous(Node* node, Item* item) noexcept nogil
 cdef void node_start(Node* node, Item* item, bint reverse) noexcept nogil

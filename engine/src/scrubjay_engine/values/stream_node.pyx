@@ -8,7 +8,6 @@ last how many listpack elements the entry has, so that it can be read backwards.
 the layout comments of Redis 7.0's streams. Which node an entry belongs to is `stream_value`'s affair.
 """
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.stdint cimport int64_t, uint8_t
 
 from scrubjay_engine.values.listpack cimport (
@@ -31,8 +30,8 @@ cdef inline int add_number(Pack** pack, int64_t number) except -1:
     return 0
 
 
-cdef inline int add_bytes(Pack** pack, object data) except -1:
-    pack_insert(pack, pack_end(pack[0]), PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
+cdef inline int add_piece(Pack** pack, const Piece* piece) except -1:
+    pack_insert(pack, pack_end(pack[0]), piece.data, piece.size)
     return 0
 
 
@@ -45,17 +44,17 @@ cdef int replace_number(Pack** pack, uint8_t* at, int64_t number) except -1:
     return 0
 
 
-cdef Pack* node_new(ID id, list args, Py_ssize_t first) except NULL:
-    """A node that holds one entry with the fields and values args[first:]."""
+cdef Pack* node_new(ID id, const Piece* pieces, Py_ssize_t count) except NULL:
+    """A node that holds one entry; `pieces` are its fields and values, alternating."""
     cdef Pack* pack = pack_new(64)
     cdef Py_ssize_t i
     add_number(&pack, 0)
     add_number(&pack, 0)
-    add_number(&pack, (len(args) - first) // 2)
-    for i in range(first, len(args), 2):
-        add_bytes(&pack, args[i])
+    add_number(&pack, count // 2)
+    for i in range(0, count, 2):
+        add_piece(&pack, &pieces[i])
     add_number(&pack, 0)
-    node_append(&pack, id, id, args, first)
+    node_append(&pack, id, id, pieces, count)
     return pack
 
 
@@ -81,40 +80,40 @@ cdef int64_t node_total(Pack* pack) noexcept nogil:
     return node_live(pack) + number_at(entry_after(pack_begin(pack)))
 
 
-cdef bint same_fields(Pack* pack, list args, Py_ssize_t first) noexcept:
+cdef bint same_fields(Pack* pack, const Piece* pieces, Py_ssize_t count) noexcept nogil:
     cdef Node node
     cdef View view
     cdef uint8_t* at
     cdef Py_ssize_t i
     node_open(pack, ID(0, 0), &node)
-    if node.fields != (len(args) - first) // 2:
+    if node.fields != count // 2:
         return False
     at = node.names
-    for i in range(first, len(args), 2):
+    for i in range(0, count, 2):
         entry_view(at, &view)
-        if not view_equals(&view, PyBytes_AS_STRING(args[i]), PyBytes_GET_SIZE(args[i])):
+        if not view_equals(&view, pieces[i].data, pieces[i].size):
             return False
         at = entry_after(at)
     return True
 
 
-cdef int node_append(Pack** pack, ID master, ID id, list args, Py_ssize_t first) except -1:
-    """Add an entry with the fields and values args[first:] at the end."""
-    cdef bint same = same_fields(pack[0], args, first)
-    cdef Py_ssize_t fields = (len(args) - first) // 2
+cdef int node_append(Pack** pack, ID master, ID id, const Piece* pieces, Py_ssize_t count) except -1:
+    """Add an entry at the end; `pieces` are its fields and values, alternating."""
+    cdef bint same = same_fields(pack[0], pieces, count)
+    cdef Py_ssize_t fields = count // 2
     cdef Py_ssize_t i
     replace_number(pack, pack_begin(pack[0]), node_live(pack[0]) + 1)
     add_number(pack, SAME_FIELDS if same else 0)
     add_number(pack, <int64_t>(id.ms - master.ms))
     add_number(pack, <int64_t>(id.seq - master.seq))
     if same:
-        for i in range(first + 1, len(args), 2):
-            add_bytes(pack, args[i])
+        for i in range(1, count, 2):
+            add_piece(pack, &pieces[i])
         add_number(pack, fields + 3)
         return 0
     add_number(pack, fields)
-    for i in range(first, len(args)):
-        add_bytes(pack, args[i])
+    for i in range(count):
+        add_piece(pack, &pieces[i])
     add_number(pack, 2 * fields + 4)
     return 0
 

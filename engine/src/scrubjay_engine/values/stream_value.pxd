@@ -3,7 +3,7 @@
 from libc.stdint cimport int64_t, uint64_t
 
 from scrubjay_engine.values.stream_index cimport ID, Index, Slot
-from scrubjay_engine.values.stream_node cimport Item, Node
+from scrubjay_engine.values.stream_node cimport Item, Node, Piece
 
 
 cdef class StreamValue:
@@ -15,6 +15,8 @@ cdef class StreamValue:
     cdef public uint64_t entries_added
     cdef readonly dict groups   # name -> Group
 
+    cdef int add(self, ID id, const Piece* pieces, Py_ssize_t count) except -1
+    cdef int64_t cut_to_length(self, uint64_t longest, bint whole_nodes, int64_t limit) except -1
     cdef void release(self) noexcept
     cdef list collect(self, ID start, ID end, int64_t count, bint reverse, bint numbers)
     cdef void refresh_first(self, ID removed) noexcept
@@ -23,7 +25,3 @@ cdef class StreamValue:
     cdef bint find_first(self, ID* out) noexcept
     cdef int drop_node(self, ID id) except -1
 
-
-cdef ID to_id(object number) except *
-cdef object from_id(ID id)
-cdef bytes id_bytes(ID id)

@@ -9,23 +9,22 @@ Invariants: nodes ascend by ID and each holds at least one live entry; `length` 
 above `last_id`; `first` is the ID of the first live entry.
 """
 
-from cpython.bytes cimport PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from libc.stdint cimport int64_t, uint64_t
 
 from scrubjay_engine.values.listpack cimport Pack, pack_begin, pack_copy, pack_dump, pack_end, pack_free
 from scrubjay_engine.values.memory cimport zsize
 from scrubjay_engine.values.stream_index cimport (
     Cursor, ID, Slot, compare_ids, cursor_next, cursor_previous, cursor_slot, index_bytes, index_find, index_first, index_insert,
-    index_last, index_release, index_remove, index_seek_at_most,
+    id_bytes, index_last, index_release, index_remove, index_seek_at_most, from_id, to_id,
 )
 from scrubjay_engine.values.stream_node cimport (
-    DELETED, Item, Node, node_append, node_delete, node_live, node_new, node_next, node_open, node_pairs, node_previous,
+    DELETED, Item, Node, Piece, node_append, node_delete, node_live, node_new, node_next, node_open, node_pairs, node_previous,
     node_start, node_total,
 )
 
 MAX_ID = (1 << 128) - 1
-
-cdef object LOW_WORD = 0xFFFFFFFFFFFFFFFF
 
 # Redis' stream-node-max-bytes and stream-node-max-entries (0: no limit), process-wide as for the other containers.
 cdef uint64_t node_max_bytes = 4096
@@ -45,38 +44,6 @@ def set_node_limits(max_bytes: int, max_entries: int) -> None:
 
 def get_node_limits() -> tuple[int, int]:
     return node_max_bytes, node_max_entries
-
-
-cdef ID to_id(object number) except *:
-    return ID(<uint64_t>(number >> 64), <uint64_t>(number & LOW_WORD))
-
-
-cdef object from_id(ID id):
-    return (<object>id.ms << 64) | id.seq
-
-
-cdef inline int write_word(uint64_t value, char* out) noexcept nogil:
-    cdef char[20] reverse
-    cdef int size = 0
-    cdef int i
-    while True:
-        reverse[size] = <char>(48 + value % 10)
-        size += 1
-        value //= 10
-        if value == 0:
-            break
-    for i in range(size):
-        out[i] = reverse[size - 1 - i]
-    return size
-
-
-cdef bytes id_bytes(ID id):
-    cdef char[48] text
-    cdef int size = write_word(id.ms, text)
-    text[size] = c"-"
-    size += 1
-    size += write_word(id.seq, text + size)
-    return PyBytes_FromStringAndSize(text, size)
 
 
 def format_id(number: int) -> bytes:
@@ -143,24 +110,40 @@ cdef class StreamValue:
     def append(self, object number, list args not None, Py_ssize_t start=0) -> None:
         """Add an entry of the fields and values args[start:]; the ID must be above `last_id` (ValueError)."""
         cdef ID id = to_id(number)
+        cdef Py_ssize_t count = len(args) - start
+        cdef Piece* pieces
+        cdef Py_ssize_t i
+        if compare_ids(id, self.last) <= 0:
+            raise ValueError("an entry's ID must be above all earlier ones")
+        pieces = <Piece*>PyMem_Malloc(count * sizeof(Piece))
+        if pieces == NULL:
+            raise MemoryError
+        try:
+            for i in range(count):
+                pieces[i].data = PyBytes_AS_STRING(args[start + i])
+                pieces[i].size = PyBytes_GET_SIZE(args[start + i])
+            self.add(id, pieces, count)
+        finally:
+            PyMem_Free(pieces)
+
+    cdef int add(self, ID id, const Piece* pieces, Py_ssize_t count) except -1:
+        """As `append`; the caller has seen to it that the ID is above `last`."""
         cdef Cursor cursor
         cdef Slot* slot
         cdef Pack* pack
         cdef uint64_t bytes_added = 0
         cdef Py_ssize_t i
-        if compare_ids(id, self.last) <= 0:
-            raise ValueError("an entry's ID must be above all earlier ones")
-        for i in range(start, len(args)):
-            bytes_added += PyBytes_GET_SIZE(args[i])
+        for i in range(count):
+            bytes_added += pieces[i].size
         index_last(&self.nodes, &cursor)
         slot = cursor_slot(&self.nodes, &cursor)
         if slot == NULL or node_is_full(<Pack*>slot.item, bytes_added):
-            pack = node_new(id, args, start)
+            pack = node_new(id, pieces, count)
             index_insert(&self.nodes, id, pack)
         else:
             pack = <Pack*>slot.item
             try:
-                node_append(&pack, slot.id, id, args, start)
+                node_append(&pack, slot.id, id, pieces, count)
             finally:
                 slot.item = pack
         self.length += 1
@@ -168,6 +151,7 @@ cdef class StreamValue:
         self.last = id
         if self.length == 1:
             self.first = id
+        return 0
 
     # -- reading -------------------------------------------------------------------------------------------------------
 
@@ -326,6 +310,9 @@ cdef class StreamValue:
 
         `whole_nodes` (`~`) leaves a node alone that would have to be cut; `limit` bounds the entries dropped (0: no bound).
         """
+        return self.cut_to_length(longest, whole_nodes, limit)
+
+    cdef int64_t cut_to_length(self, uint64_t longest, bint whole_nodes, int64_t limit) except -1:
         cdef int64_t dropped = 0
         cdef int64_t live
         cdef Cursor cursor

@@ -1,0 +1,3 @@
+from scrubjay_engine.core.command import Command
+
+def table() -> list[Command]: ...
