@@ -16,7 +16,12 @@ def check(pair: Pair) -> None:
     """Raise Difference at the first key that the servers do not hold alike. Looks at the selected database."""
     for key in _keys(pair):
         kind = pair.send(Step((b"TYPE", key))).value
-        pair.send(Step((b"OBJECT", b"ENCODING", key)))
+        pair.send(
+            Step(
+                (b"OBJECT", b"ENCODING", key),
+                compare.string_encoding if kind == b"string" else compare.exact,
+            )
+        )
         pair.send(Step((b"PEXPIRETIME", key), _CLOCK))
         if kind == b"stream":
             _stream(pair, key)

@@ -36,7 +36,7 @@ FAMILY = Family(
         command("RENAME", KEY, KEY),
         command("RENAMENX", KEY, KEY),
         command("COPY", KEY, KEY, maybe(either("REPLACE", "DB 1", "DB 1 REPLACE", "DB x", "DB 99"))),
-        command("OBJECT ENCODING", KEY),
+        command("OBJECT ENCODING", KEY, way=compare.string_encoding),
         command("OBJECT REFCOUNT", KEY, way=compare.shape),
         command("KEYS", PATTERN, way=compare.unordered),
         command("DBSIZE"),

@@ -1,5 +1,6 @@
 """Strings and counters."""
 
+from differential import compare
 from differential.grammar import (
     INTEGER,
     LATER,
@@ -45,7 +46,7 @@ FAMILY = Family(
         command("SETRANGE", KEY, pool(0, 1, 5, 30, -1, 2**20, 2**29, "x"), TEXT),
         command("GETRANGE", KEY, SMALL, SMALL),
         command("SUBSTR", KEY, SMALL, INTEGER),
-        command("OBJECT ENCODING", KEY),
+        command("OBJECT ENCODING", KEY, way=compare.string_encoding),
         rare=(
             command("LCS", KEY, KEY, maybe(either("LEN", "IDX", "IDX MINMATCHLEN 2", "IDX WITHMATCHLEN", "LEN IDX"))),
             command("RPUSH", pool("list"), TEXT),
