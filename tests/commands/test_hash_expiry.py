@@ -97,7 +97,7 @@ def test_get_and_set_with_a_time(connection: resp.Connection) -> None:
     assert connection.call("HSETEX", "h", "EX", "100", "FIELDS", "2", "a", "1", "b", "2") == 1
     assert connection.call("HTTL", "h", "FIELDS", "2", "a", "b") == [100, 100]
     assert connection.call("HSETEX", "h", "FNX", "FIELDS", "2", "c", "3", "a", "9") == 0
-    assert connection.call("HSETEX", "h", "FXX", "connectionTTL", "FIELDS", "1", "a", "7") == 1
+    assert connection.call("HSETEX", "h", "FXX", "KEEPTTL", "FIELDS", "1", "a", "7") == 1
     assert connection.call("HGETEX", "h", "FIELDS", "3", "a", "c", "b") == [b"7", None, b"2"]
     assert connection.call("HTTL", "h", "FIELDS", "2", "a", "b") == [100, 100]
     assert connection.call("HGETEX", "h", "PERSIST", "FIELDS", "1", "a") == [b"7"]
