@@ -19,6 +19,8 @@ def test_a_broken_cluster_does_not_hold_up_another(world: World) -> None:
     text = "pod broken-0-0 cannot pull its image nowhere/engine:none"
     assert text in world.condition("broken", "Ready")["message"]
     assert text in world.kubectl("describe", "cachecluster", "broken")
+    world.apply("broken", replicasPerShard=0)
+    world.until_ready("broken")
 
 
 def test_a_name_that_is_taken_is_not_taken_over(world: World) -> None:

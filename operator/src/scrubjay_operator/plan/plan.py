@@ -78,7 +78,8 @@ def plan_shard(snapshot: ClusterSnapshot, number: int, wanted: Wanted) -> ShardP
     decision = handover.proceed(view) or promotion.decide(view)
     if decision.primary is not Primary.LEADS or decision.steps:
         doing = _changing_primary(view, decision)
-        return _planned(view, decision, size.replicas, decision.steps, doing)
+        cures = rollout.cure(view, rollout.revision(stateful_set)) if view.primary is None else []
+        return _planned(view, decision, size.replicas, (*decision.steps, *cures), doing)
     return _led(view, stateful_set, size, wanted)
 
 

@@ -55,6 +55,15 @@ def next_change(shard: ShardView, newest: str) -> Change | None:
     return _primary(shard, newest, count)
 
 
+def cure(shard: ShardView, newest: str) -> list[Delete]:
+    """Outdated pods whose process does not run, for a shard without a primary: nothing is lost with them, and nothing else can help."""
+    stuck = [
+        m for m in shard.members if newest and m.pod.revision != newest and not m.pod.running and not m.pod.terminating
+    ]
+    changes = (_replace(shard, m, f"{m.pod.name} is replaced, it does not run and is outdated") for m in stuck)
+    return [change.delete for change in changes if change.delete is not None]
+
+
 def whole(shard: ShardView) -> bool:
     """All wanted pods are there and serve, and the replicas are in sync."""
     return not missing(shard)

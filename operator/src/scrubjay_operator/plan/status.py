@@ -220,9 +220,9 @@ class _Facts:
 
 
 def _created(before: CacheClusterStatus) -> bool:
-    """Has it ever served?"""
-    available = conditions.find(before.conditions, ConditionType.AVAILABLE)
-    return available is not None and available.reason != NOT_YET
+    """Has it ever been ready? From the first look at it until then, the operation is its creation."""
+    creating = before.operation is not None and before.operation.kind is OperationKind.CREATING
+    return not creating and any(shard.epoch > 0 for shard in before.shards)
 
 
 def _lacks(plan: Plan) -> str:

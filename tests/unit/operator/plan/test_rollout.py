@@ -1,6 +1,6 @@
 """Which pod is replaced next."""
 
-from scrubjay_operator.plan.rollout import next_change
+from scrubjay_operator.plan.rollout import cure, next_change
 from scrubjay_operator.plan.steps import Commit
 from shard_views import member, shard, state
 
@@ -68,3 +68,10 @@ def test_a_lone_primary_is_replaced_plainly() -> None:
     change = next_change(shard(member(0, state(0, "primary"), revision="old")), "new")
     assert change is not None and change.delete is not None
     assert "without a replica: its data goes" in change.message
+
+
+def test_without_a_primary_only_outdated_pods_that_do_not_run_are_replaced() -> None:
+    stuck = member(0, None, revision="old", ready=False, running=False, waiting=("ImagePullBackOff", ""))
+    loading = member(1, None, revision="old", ready=False)
+    new = member(2, None, ready=False, running=False)
+    assert [delete.name for delete in cure(shard(stuck, loading, new, primary=None), "new")] == ["a-0-0"]
