@@ -293,6 +293,7 @@ class Server:
         while True:
             await asyncio.sleep(0.001 if busy else TICK * 10 / self.config.number("hz"))
             self.engine.refresh_clock()
+            self.engine.current = None
             busy = self._background()
             now = time.monotonic()
             for index, (seconds, work) in enumerate(self._timers):

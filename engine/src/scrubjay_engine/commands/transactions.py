@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 CLIENT_MULTI = 1 << 2
 CLIENT_DENY_BLOCKING = 1 << 7
-FLAG_WRITE, FLAG_DENYOOM, FLAG_NO_MULTI = 1 << 0, 1 << 2, 1 << 17
+FLAG_WRITE, FLAG_DENYOOM, FLAG_MAY_REPLICATE, FLAG_NO_MULTI = 1 << 0, 1 << 2, 1 << 14, 1 << 17
 EXECABORT = CommandError("EXECABORT Transaction discarded because of previous errors.")
 
 
@@ -31,6 +31,7 @@ class Transaction:
         self.commands: list[tuple[Command, list[bytes]]] = []
         self.aborted = False
         self.writes = False
+        self.replicates = False
         self.denies_oom = False
 
     def queue(self, client: Client, row: Command, args: list[bytes]) -> None:
@@ -41,6 +42,7 @@ class Transaction:
         if not self.aborted:
             self.commands.append((row, args))
         self.writes = self.writes or bool(row.flags & FLAG_WRITE)
+        self.replicates = self.replicates or bool(row.flags & (FLAG_WRITE | FLAG_MAY_REPLICATE))
         self.denies_oom = self.denies_oom or bool(row.flags & FLAG_DENYOOM)
         client.add_status("QUEUED")
 

@@ -143,6 +143,11 @@ class BlockedClients:
             blocked.command.calls += 1
             blocked.command.failed += isinstance(reply, CommandError)
 
+    def release(self, client: Client) -> None:
+        """Ends a client's wait without a reply (a command held back by CLIENT PAUSE is run instead)."""
+        if client.blocked is not None:
+            self._release(client.blocked)
+
     def time_out_now(self, client: Client) -> bool:
         """As if its time were up (CLIENT UNBLOCK)."""
         blocked = client.blocked

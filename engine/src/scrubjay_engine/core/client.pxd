@@ -76,6 +76,6 @@ cdef class Client:
     cpdef void reply(self, object value)
     cpdef void write_raw(self, bytes data)
     cpdef void changed_output(self)
-    cdef int limits_reached(self) except -1
+    cdef int limits_reached(self, size_t size) except -1
 
 cdef int format_double(char* out, double number) noexcept

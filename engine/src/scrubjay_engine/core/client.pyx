@@ -114,11 +114,11 @@ cdef class Client:
         else:
             self.out = <char*>zrealloc(self.out, wanted)
         self.out_capacity = wanted
-        self.limits_reached()
+        self.limits_reached(self.out_size + more)
         return 0
 
-    cdef int limits_reached(self) except -1:
-        """Overridden by connections: the output buffer has grown."""
+    cdef int limits_reached(self, size_t size) except -1:
+        """Overridden by connections: the output is about to be this long."""
         return 0
 
     cpdef void changed_output(self):
@@ -319,8 +319,13 @@ cdef class Client:
         self.write(PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
 
     def push(self, list elements) -> None:
-        """An out-of-band message, sent with the next flush: a push in RESP3, an array in RESP2."""
-        self.reply(_Push(elements))
+        """An out-of-band message, sent with the next flush: a push in RESP3, an array in RESP2. CLIENT REPLY does not silence it."""
+        cdef bint muted = self.muted
+        self.muted = False
+        try:
+            self.reply(_Push(elements))
+        finally:
+            self.muted = muted
 
     # -- what a handler says about its command -------------------------------------------------------------------------
 

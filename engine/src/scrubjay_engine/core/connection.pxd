@@ -9,7 +9,7 @@ cdef class Connection(Client):
     cdef char* query                # unparsed input that did not fit into one turn; NULL while there is none
     cdef size_t query_size
     cdef size_t query_capacity
-    cdef size_t parsed              # bytes of the query buffer done with (within `serve`)
+    cdef size_t turn_size           # bytes being served now that are in the shared buffer
     cdef bint writing               # waits for the socket to take more
     cdef bint reading
     cdef public bint paused         # blocked or held back: input waits

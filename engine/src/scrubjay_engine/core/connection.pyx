@@ -180,12 +180,14 @@ cdef class Connection(Client):
             self.out_capacity = SHARED
             self.out_borrowed = True
         self.in_pending = True      # we flush at the end ourselves
+        self.turn_size = size if fresh is not None else 0
         if self.plain is not None:
             self.take_plain(data, size, fresh is None)
         elif fresh is None:
             self.resume()
         else:
             self.serve(data, size)
+        self.turn_size = 0
         if engine.before_send is not None:
             engine.before_send()
         self.flush()
@@ -334,8 +336,7 @@ cdef class Connection(Client):
         return at
 
     cdef int run_parsed(self, Arg* argv, int argc) except -1:
-        cdef size_t mark
-        if self.mute_next:
+        if self.mute_next and not self.muted:
             self.mute_next = False
             self.muted = True
             try:
@@ -421,8 +422,18 @@ cdef class Connection(Client):
 
     @property
     def query_bytes(self) -> int:
-        """Unparsed input that is being kept."""
-        return self.query_size
+        """Input that is being kept or served."""
+        return self.query_size + self.turn_size
+
+    @property
+    def query_free(self) -> int:
+        """Room for more in the query buffer that it has of its own."""
+        return self.query_capacity - self.query_size if self.query != NULL else 0
+
+    @property
+    def events(self) -> str:
+        """What the loop waits for: r, w, or both (CLIENT LIST)."""
+        return ("r" if self.reading else "") + ("w" if self.writing else "")
 
     @property
     def memory(self) -> int:
@@ -441,7 +452,7 @@ cdef class Connection(Client):
 
     def go_on(self) -> None:
         """Takes up the input again: first what was received already, then the socket."""
-        if self.closed:
+        if self.closed or self.blocked is not None:
             return
         self.paused = False
         if not self.reading:
@@ -508,6 +519,7 @@ cdef class Connection(Client):
         if self.out_size and not self.writing:
             self.writing = True
             self.loop.add_writer(self.fd, self.on_writable)
+            self.limits_reached(self.out_size)
         elif self.out_size == 0 and self.writing:
             self.writing = False
             self.loop.remove_writer(self.fd)
@@ -531,10 +543,10 @@ cdef class Connection(Client):
         if self.closing and self.out_size == 0:
             self.close()
 
-    cdef int limits_reached(self) except -1:
+    cdef int limits_reached(self, size_t size) except -1:
         check = self.engine.parts.get("output_limits")
         if check is not None and not self.exempt:
-            check(self)
+            check(self, size)
         return 0
 
     # -- the end -------------------------------------------------------------------------------------------------------

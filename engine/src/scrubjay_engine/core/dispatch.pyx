@@ -194,12 +194,12 @@ cdef bint admitted(Client client, Command command, list args) except -1:
         raise LOADING
     if gates & GATE_BUSY and not flags & CMD_ALLOW_BUSY:
         engine.check_busy(client, command, args)
-    if mine & CLIENT_MULTI and client.multi is not None and not flags & CMD_NO_QUEUE(command):
-        client.multi.queue(client, command, args)
-        return False
     if gates & GATE_PAUSED and not mine & (CLIENT_PRIMARY | CLIENT_DETACHED):
         if engine.check_paused(client, command, args):
             return False
+    if mine & CLIENT_MULTI and client.multi is not None and not flags & CMD_NO_QUEUE(command):
+        client.multi.queue(client, command, args)
+        return False
     return True
 
 
@@ -243,6 +243,8 @@ cdef int run(Client client, Command command, Arg* argv, int argc, list args) exc
         engine.on_monitor(client, args if args is not None else words(argv, argc))
     if engine.depth:
         started = engine.tick()
+    else:
+        engine.current = client
     engine.depth += 1
     try:
         if command.hot != NULL:
@@ -271,7 +273,7 @@ cdef int run(Client client, Command command, Arg* argv, int argc, list args) exc
     client.commands_run += 1
     if <int64_t>spent >= engine.slow_ns >= 0 or <int64_t>spent >= engine.latency_ns >= 0:
         note_slow(client, command, argv, argc, args, spent)
-    if client.gates & CLIENT_TRACKING and engine.on_tracking is not None and command.flags & CMD_READONLY:
+    if client.gates & CLIENT_TRACKING and engine.on_tracking is not None:
         engine.on_tracking(client, command, args if args is not None else words(argv, argc))
     if engine.propagating and not client.not_propagated:
         propagate(client, command, argv, argc, engine.keyspace.dirty != dirty)

@@ -40,6 +40,7 @@ cdef class Engine:
     cdef public list pending            # clients with replies to send that are not the one being served
     cdef public uint64_t next_client_id
     cdef public unsigned int gates
+    cdef public object current          # the client whose command runs, or ran last
     cdef public int depth               # commands being executed inside one another (EXEC, scripts)
     cdef public int64_t clock_ns        # monotonic, at the end of the last command
     cdef int64_t wall_offset_ns         # wall clock minus monotonic
@@ -72,7 +73,7 @@ cdef class Engine:
     cdef public object check_busy       # (Client, Command, args) raises BUSY
     cdef public object check_lease      # (Client, Command, args) raises
     cdef public object make_room        # () -> bool: False when over maxmemory and nothing can be evicted
-    cdef public object on_tracking      # (Client, Command, args) after a read by a tracking client
+    cdef public object on_tracking      # (Client, Command, args) after a command of a tracking client
     cdef public object before_send      # () called before replies of a turn are sent (AOF fsync always), or None
     cdef public bint keys_ready         # on_ready_keys has work
 

@@ -30,6 +30,7 @@ class Engine:
     next_client_id: int
     gates: int
     depth: int
+    current: Client | None
     clock_ns: int
     started_ms: int
     sinks: list[Any]
