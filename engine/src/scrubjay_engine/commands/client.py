@@ -10,7 +10,7 @@ from scrubjay_engine.commands.connection import check_name
 from scrubjay_engine.commands.keys import help_lines
 from scrubjay_engine.commands.tracking import TRACKING_COMMANDS
 from scrubjay_engine.core import gates
-from scrubjay_engine.core.client import NO_REPLY, Client, Verbatim
+from scrubjay_engine.core.client import NO_REPLY, NOT_READY, Client, Verbatim
 from scrubjay_engine.core.command import Command, command, family
 from scrubjay_engine.core.dispatch import execute_list
 from scrubjay_engine.core.errors import SYNTAX, CommandError
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 CLIENT_MULTI = 1 << 2
 FLAG_WRITE, FLAG_MAY_REPLICATE = 1 << 0, 1 << 14
 NORMAL, REPLICA, PUBSUB, PRIMARY = "normal", "slave", "pubsub", "master"
+Filter = Callable[[Client], bool]
 KINDS = {b"normal": NORMAL, b"slave": REPLICA, b"replica": REPLICA, b"pubsub": PUBSUB, b"master": PRIMARY}
 UNBLOCKED = CommandError("UNBLOCKED client unblocked via CLIENT UNBLOCK")
 
@@ -163,16 +164,24 @@ def set_info(client: Client, args: list[bytes]) -> str:
 # -- killing -----------------------------------------------------------------------------------------------------------
 
 
-def _user_filter(client: Client, name: bytes) -> Callable[[Client], bool]:
+def _field_filter(field: str, value: object) -> Filter:
+    return lambda each: bool(getattr(each, field) == value)
+
+
+def _kind_filter(kind: str) -> Filter:
+    return lambda each: kind_of(each) == kind
+
+
+def _user_filter(client: Client, name: bytes) -> Filter:
     user = client.engine.parts["acl"].users.get(name)
     if user is None:
         raise CommandError(b"ERR No such user '%s'" % name)
     return lambda each: each.user is user
 
 
-def _kill_filters(client: Client, args: list[bytes]) -> tuple[list[Callable[[Client], bool]], bool]:
+def _kill_filters(client: Client, args: list[bytes]) -> tuple[list[Filter], bool]:
     """Conditions of CLIENT KILL's new form, and whether the caller is spared."""
-    filters: list[Callable[[Client], bool]] = []
+    filters: list[Filter] = []
     skip_me = True
     if len(args) % 2:
         raise SYNTAX
@@ -181,13 +190,13 @@ def _kill_filters(client: Client, args: list[bytes]) -> tuple[list[Callable[[Cli
         match word.upper():
             case b"ID":
                 number = integer(value, CommandError("ERR client-id should be greater than 0"), 1)
-                filters.append(lambda each, number=number: each.id == number)
+                filters.append(_field_filter("id", number))
             case b"TYPE":
-                filters.append(lambda each, kind=_kind(value): kind_of(each) == kind)
+                filters.append(_kind_filter(_kind(value)))
             case b"ADDR":
-                filters.append(lambda each, text=text: each.address == text)
+                filters.append(_field_filter("address", text))
             case b"LADDR":
-                filters.append(lambda each, text=text: each.local_address == text)
+                filters.append(_field_filter("local_address", text))
             case b"USER":
                 filters.append(_user_filter(client, value))
             case b"SKIPME":
@@ -202,8 +211,7 @@ def _kill_filters(client: Client, args: list[bytes]) -> tuple[list[Callable[[Cli
 def kill(client: Client, args: list[bytes]) -> object:
     old_form = len(args) == 3
     if old_form:
-        address = args[2].decode(errors="replace")
-        filters, skip_me = [lambda each: each.address == address], False
+        filters, skip_me = [_field_filter("address", args[2].decode(errors="replace"))], False
     else:
         filters, skip_me = _kill_filters(client, args)
     killed = 0
@@ -294,7 +302,7 @@ class Pause:
             return False
         client.command = row
         client.notes["held_bytes"] = sum(len(word) for word in args)
-        client.block([], None, 0, lambda: None, kind=self.KIND)
+        client.block([], lambda key: NOT_READY, 0, lambda: None, kind=self.KIND)
         self.held.append(Held(client, args))
         return True
 

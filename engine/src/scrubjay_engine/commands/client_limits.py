@@ -125,6 +125,3 @@ def install(server: Server) -> None:
     server.every(0.1, memory.evict)
     server.config.on_change("maxmemory-clients", lambda _: memory.evict(), now=False)
     server.every(1, lambda: close_idle(server))
-
-
-

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from scrubjay_engine.commands.glob import glob_matches
 from scrubjay_engine.commands.keys import help_lines
@@ -18,7 +18,7 @@ FLAG_NO_MANDATORY_KEYS = 1 << 15
 # -- what a row looks like ---------------------------------------------------------------------------------------------
 
 
-def _search(kind: tuple[object, ...], names: dict[str, tuple[str, ...]]) -> dict[bytes, object]:
+def _search(kind: tuple[object, ...], names: Mapping[str, tuple[str, ...]]) -> dict[bytes, object]:
     """`begin_search` or `find_keys`: its type, and its numbers by name."""
     name = str(kind[0])
     return {

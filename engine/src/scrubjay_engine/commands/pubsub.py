@@ -294,7 +294,7 @@ COMMANDS = family(
                 command("numpat", pubsub_numpat, 2, "pubsub loading stale", since="2.8.0", summary="Number of patterns.", complexity="O(1)"),
                 command("shardchannels", pubsub_shardchannels, -2, "pubsub loading stale", since="7.0.0", summary="Active sharded channels.", complexity="O(N)"),
                 command("shardnumsub", pubsub_shardnumsub, -2, "pubsub loading stale", since="7.0.0", summary="Subscribers of sharded channels.", complexity="O(N)"),
-                command("help", pubsub_help, 2, "loading stale", since="6.2.0", summary="Help.", complexity="O(1)"),
+                command("help", pubsub_help, 2, "loading stale", categories="-pubsub", since="6.2.0", summary="Help.", complexity="O(1)"),
             ],
         ),
     ],

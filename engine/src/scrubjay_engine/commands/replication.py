@@ -183,6 +183,6 @@ COMMANDS = family(
         command("role", role, 1, "noscript loading stale fast", categories="admin dangerous", since="2.8.12", summary="The role in replication.", complexity="O(1)"),
     ],
 ) + family("generic", [
-        command("wait", wait, 3, "noscript", categories="connection", since="3.0.0", summary="Wait until replicas have this client's writes.", complexity="O(1)"),
+        command("wait", wait, 3, "noscript", categories="connection -keyspace", since="3.0.0", summary="Wait until replicas have this client's writes.", complexity="O(1)"),
     ],
 )  # fmt: skip

@@ -374,7 +374,7 @@ def hot_rows() -> list:
         make_hot("srem", <void*>srem_command, -3, "write fast", key(1, "RW delete"), "set", "1.0.0", "Remove members.", "O(N) members"),
         make_hot("scard", <void*>scard_command, 2, "readonly fast", key(1, "RO"), "set", "1.0.0", "The number of members.", "O(1)"),
         make_hot("sismember", <void*>sismember_command, 3, "readonly fast", key(1, "RO"), "set", "1.0.0", "Whether something is a member.", "O(1)"),
-        make_hot("smismember", <void*>smismember_command, -3, "readonly fast", key(1, "RO"), "set", "6.2.0", "Whether several things are members.", "O(N)"),
+        make_hot("smismember", <void*>smismember_command, -3, "readonly fast", key(1, "RO access"), "set", "6.2.0", "Whether several things are members.", "O(N)"),
         make_hot("smembers", <void*>smembers_command, 2, "readonly", key(1), "set", "1.0.0", "All members.", "O(N)"),
         make_hot("spop", <void*>spop_command, -2, "write fast", key(1, "RW access delete"), "set", "1.0.0", "Take members at random.", "O(N) members"),
     ]
@@ -389,7 +389,7 @@ def table() -> list:
         command("sunion", sunion, -2, "readonly", keys=keys(1, -1, 1, READ), since="1.0.0", summary="The members of any of the sets.", complexity="O(N)", tips=["nondeterministic_output_order"]),
         command("sdiff", sdiff, -2, "readonly", keys=keys(1, -1, 1, READ), since="1.0.0", summary="The members of the first set that no other has.", complexity="O(N)", tips=["nondeterministic_output_order"]),
         command("sintercard", sintercard, -3, "readonly", keys=numkeys(1, READ), since="7.0.0", summary="How many members all sets have.", complexity="O(N*M)"),
-        command("sinterstore", sinterstore, -3, "write denyoom", keys=key(1, "OW update") + keys(2, -1, 1, READ), since="1.0.0", summary="SINTER into a key.", complexity="O(N*M)"),
+        command("sinterstore", sinterstore, -3, "write denyoom", keys=key(1, "RW update") + keys(2, -1, 1, READ), since="1.0.0", summary="SINTER into a key.", complexity="O(N*M)"),
         command("sunionstore", sunionstore, -3, "write denyoom", keys=key(1, "OW update") + keys(2, -1, 1, READ), since="1.0.0", summary="SUNION into a key.", complexity="O(N)"),
         command("sdiffstore", sdiffstore, -3, "write denyoom", keys=key(1, "OW update") + keys(2, -1, 1, READ), since="1.0.0", summary="SDIFF into a key.", complexity="O(N)"),
     ])

@@ -162,12 +162,12 @@ class TrackingTable:
         changes, self.changes = self.changes, {}
         for prefix, listeners in list(self.prefixes.items()):
             for number in list(listeners):
-                client = self.engine.clients.get(number)
-                if client is None or client.tracking is None:
+                listener = self.engine.clients.get(number)
+                if listener is None or listener.tracking is None:
                     continue
-                keys = [key for key, by in changes.items() if key.startswith(prefix) and not self._own(client, by)]
-                if keys:
-                    self._tell(client, keys)
+                changed = [key for key, by in changes.items() if key.startswith(prefix) and not self._own(listener, by)]
+                if changed:
+                    self._tell(listener, changed)
         self.engine.flush_pending()
 
     @staticmethod

@@ -216,10 +216,10 @@ FLAGS = "noscript loading stale fast allow_busy"
 COMMANDS = family(
     "transactions",
     [
-        command("multi", multi, 1, FLAGS + " no_multi", since="1.2.0", summary="Begin a transaction.", complexity="O(1)"),
+        command("multi", multi, 1, FLAGS, since="1.2.0", summary="Begin a transaction.", complexity="O(1)"),
         command("exec", execute, 1, "noscript loading stale skip_slowlog", since="1.2.0", summary="Run the transaction.", complexity="That of its commands"),
         command("discard", discard, 1, FLAGS, since="2.0.0", summary="Forget the transaction.", complexity="O(1)"),
-        command("watch", watch, -2, FLAGS + " no_multi", keys=keys(1, -1, 1, "RO"), since="2.2.0", summary="Let EXEC fail if these keys change.", complexity="O(1) a key"),
+        command("watch", watch, -2, FLAGS, keys=keys(1, -1, 1, "RO"), since="2.2.0", summary="Let EXEC fail if these keys change.", complexity="O(1) a key"),
         command("unwatch", unwatch, 1, FLAGS, since="2.2.0", summary="Forget all watched keys.", complexity="O(1)"),
     ],
 )  # fmt: skip

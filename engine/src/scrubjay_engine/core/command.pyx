@@ -18,7 +18,7 @@ FLAGS = {
     "no_async_loading": CMD_NO_ASYNC_LOADING, "no_role": CMD_NO_ROLE,
 }
 # Flags of ours that COMMAND INFO does not show.
-HIDDEN = CMD_PROTECTED | CMD_NO_ROLE
+HIDDEN = CMD_PROTECTED | CMD_NO_ROLE | CMD_MAY_REPLICATE
 GROUP_CATEGORY = {
     "string": "string", "list": "list", "set": "set", "sorted-set": "sortedset", "hash": "hash", "bitmap": "bitmap",
     "hyperloglog": "hyperloglog", "geo": "geo", "stream": "stream", "pubsub": "pubsub", "generic": "keyspace",
@@ -156,7 +156,7 @@ cdef class Command:
         categories = set(self.categories)
         if flags & CMD_WRITE:
             categories.add("write")
-        if flags & CMD_READONLY and "scripting" not in categories:
+        if flags & CMD_READONLY and self.group != "scripting":
             categories.add("read")
         if flags & CMD_ADMIN:
             categories.update(("admin", "dangerous"))
@@ -165,9 +165,11 @@ cdef class Command:
         categories.add("fast" if flags & CMD_FAST else "slow")
         if flags & CMD_BLOCKING:
             categories.add("blocking")
-        if self.group in GROUP_CATEGORY:
+        if self.group in GROUP_CATEGORY and (self.handler is not None or not self.subcommands):
             categories.add(GROUP_CATEGORY[self.group])
-        self.categories = frozenset(categories)
+        # `-name` takes a category away that the group or the flags would give.
+        without = {word for word in categories if word.startswith("-")}
+        self.categories = frozenset(categories - without - {word[1:] for word in without})
 
     @property
     def flag_names(self) -> list[str]:
