@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from scrubjay_engine.commands.arguments import integer
 from scrubjay_engine.commands.floats import parse_double
 from scrubjay_engine.commands.geo import parse_position, parse_unit, show_distance, show_position
+from scrubjay_engine.commands.geo_members import find_members
 from scrubjay_engine.core.client import Client
 from scrubjay_engine.core.command import KeySpec, command, family, key, keyword
 from scrubjay_engine.core.engine import NOTIFY_GENERIC, NOTIFY_ZSET
@@ -148,14 +149,7 @@ def take_options(search: Search, value: SortedSetValue | None, args: list[bytes]
 
 def find(search: Search, value: SortedSetValue) -> list[Found]:
     """The members inside, sorted and cut as asked for."""
-    shape = search.shape()
-    found: list[Found] = []
-    limit = search.count if search.any_order else 0
-    for low, high in shape.ranges():
-        start = value.rank_of_score(float(low))
-        shape.matching(value.range(start, value.rank_of_score(float(high)) - start), found, limit)
-        if limit and len(found) >= limit:
-            break
+    found = find_members(value, search.shape(), search.count if search.any_order else 0)
     if search.order:
         found.sort(key=distance_of, reverse=search.order == b"DESC")
     return found[: search.count] if search.count else found

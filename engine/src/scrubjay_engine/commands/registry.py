@@ -4,7 +4,7 @@ MODULES = [
     "scrubjay_engine.commands.strings",
     "scrubjay_engine.commands.bitmaps",
     "scrubjay_engine.commands.hyperloglog",
-    "scrubjay_engine.commands.geo",
+    "scrubjay_engine.commands.geo_members",
     "scrubjay_engine.commands.geo_search",
     "scrubjay_engine.commands.streams",
     "scrubjay_engine.commands.stream_add",

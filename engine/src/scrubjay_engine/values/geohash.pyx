@@ -23,7 +23,7 @@ cdef double MERCATOR_LIMIT = 20037726.37        # half the equator in Web Mercat
 cdef double RADIANS = M_PI / 180.0
 cdef uint64_t LONGITUDE_BITS = 0xAAAAAAAAAAAAAAAAULL
 cdef uint64_t LATITUDE_BITS = 0x5555555555555555ULL
-cdef bytes ALPHABET = b"0123456789bcdefghjkmnpqrstuvwxyz"
+cdef const char* ALPHABET = b"0123456789bcdefghjkmnpqrstuvwxyz"
 
 
 # A cell of the grid: 2 * step bits.
@@ -126,21 +126,50 @@ cdef inline double great_circle(double longitude1, double latitude1, double long
     return 2.0 * EARTH_RADIUS * asin(sqrt(u * u + cos(first) * cos(second) * v * v))
 
 
+cdef bint on_earth(double longitude, double latitude) noexcept nogil:
+    return fabs(longitude) <= LONGITUDE_LIMIT and fabs(latitude) <= LATITUDE_LIMIT
+
+
+cdef uint64_t hash_of(double longitude, double latitude) noexcept nogil:
+    return cell_bits(longitude, latitude, LATITUDE_LIMIT, FULL_STEP)
+
+
+cdef void position_of(double score, double* longitude, double* latitude) noexcept nogil:
+    centre_of(<uint64_t>score, longitude, latitude)
+
+
+cdef double metres_between(double longitude1, double latitude1, double longitude2, double latitude2) noexcept nogil:
+    return great_circle(longitude1, latitude1, longitude2, latitude2)
+
+
+cdef void write_text(double score, char* text) noexcept nogil:
+    """The standard geohash, 11 characters; its latitudes run to +-90 degrees, and its last character is always 0."""
+    cdef double longitude = 0
+    cdef double latitude = 0
+    cdef uint64_t bits
+    cdef int i
+    centre_of(<uint64_t>score, &longitude, &latitude)
+    bits = cell_bits(longitude, latitude, 90.0, FULL_STEP)
+    for i in range(10):
+        text[i] = ALPHABET[(bits >> (47 - 5 * i)) & 31]
+    text[10] = c"0"
+
+
 def is_position(double longitude, double latitude) -> bool:
     """True inside the range that can be hashed: +-180 degrees, and +-85.05112878 (the poles cannot)."""
-    return fabs(longitude) <= LONGITUDE_LIMIT and fabs(latitude) <= LATITUDE_LIMIT
+    return on_earth(longitude, latitude)
 
 
 def encode(double longitude, double latitude) -> int:
     """The 52-bit geohash of a position in degrees."""
-    return cell_bits(longitude, latitude, LATITUDE_LIMIT, FULL_STEP)
+    return hash_of(longitude, latitude)
 
 
 def decode(double score):
     """(longitude, latitude) of the middle of a geohash's cell."""
     cdef double longitude = 0
     cdef double latitude = 0
-    centre_of(<uint64_t>score, &longitude, &latitude)
+    position_of(score, &longitude, &latitude)
     return longitude, latitude
 
 
@@ -150,24 +179,14 @@ def distance(double longitude1, double latitude1, double longitude2, double lati
 
 
 def text_of(double score) -> bytes:
-    """The standard 11-character geohash (whose latitudes run to +-90 degrees), last character always 0."""
-    cdef double longitude = 0
-    cdef double latitude = 0
-    cdef uint64_t bits
-    cdef int i
+    """The standard geohash as text."""
     cdef char text[11]
-    centre_of(<uint64_t>score, &longitude, &latitude)
-    bits = cell_bits(longitude, latitude, 90.0, FULL_STEP)
-    for i in range(10):
-        text[i] = (<const char*>ALPHABET)[(bits >> (47 - 5 * i)) & 31]
-    text[10] = c"0"
+    write_text(score, text)
     return PyBytes_FromStringAndSize(text, 11)
 
 
 cdef class Shape:
     """A circle or a box around a position. Lengths are in metres; `width` is 0 for a circle."""
-
-    cdef readonly double longitude, latitude, radius, width, height
 
     def __init__(self, double longitude, double latitude, double radius=0, double width=0, double height=0, *, bint box=False):
         self.longitude = longitude
@@ -176,65 +195,32 @@ cdef class Shape:
         self.width = width if box else -1
         self.height = height
 
+    cdef bint inside(self, double score, double* longitude, double* latitude, double* metres) noexcept:
+        """Whether a member is inside; if so, where it is and how far from the centre."""
+        position_of(score, longitude, latitude)
+        if self.width < 0:
+            metres[0] = great_circle(self.longitude, self.latitude, longitude[0], latitude[0])
+            return metres[0] <= self.radius
+        if meridian_distance(latitude[0], self.latitude) > self.height / 2:
+            return False
+        if great_circle(longitude[0], latitude[0], self.longitude, latitude[0]) > self.width / 2:
+            return False
+        metres[0] = great_circle(self.longitude, self.latitude, longitude[0], latitude[0])
+        return True
+
     def contains(self, double score):
         """(longitude, latitude, distance in metres) of a member inside the shape, else None."""
         cdef double longitude = 0
         cdef double latitude = 0
-        cdef double metres
-        centre_of(<uint64_t>score, &longitude, &latitude)
-        if self.width < 0:
-            metres = great_circle(self.longitude, self.latitude, longitude, latitude)
-            return None if metres > self.radius else (longitude, latitude, metres)
-        if meridian_distance(latitude, self.latitude) > self.height / 2:
+        cdef double metres = 0
+        if not self.inside(score, &longitude, &latitude, &metres):
             return None
-        if great_circle(longitude, latitude, self.longitude, latitude) > self.width / 2:
-            return None
-        return longitude, latitude, great_circle(self.longitude, self.latitude, longitude, latitude)
-
-    def matching(self, list items not None, list found not None, Py_ssize_t limit=0) -> None:
-        """Append (distance, member, score, longitude, latitude) of the members inside, until `found` holds `limit` (0: all).
-
-        `items` are a sorted set's (member, score) pairs.
-        """
-        for member, score in items:
-            place = self.contains(score)
-            if place is not None:
-                longitude, latitude, metres = place
-                found.append((metres, member, score, longitude, latitude))
-                if limit and len(found) >= limit:
-                    return
-
-    cdef Area bounds(self) noexcept:
-        cdef double half_height = self.radius if self.width < 0 else self.height / 2
-        cdef double half_width = self.radius if self.width < 0 else self.width / 2
-        cdef double rows = half_height / EARTH_RADIUS / RADIANS
-        cdef double top = half_width / EARTH_RADIUS / cos((self.latitude + rows) * RADIANS) / RADIANS
-        cdef double bottom = half_width / EARTH_RADIUS / cos((self.latitude - rows) * RADIANS) / RADIANS
-        cdef double columns = bottom if self.latitude < 0 else top      # the side nearer to a pole is the wider one
-        return Area(
-            self.longitude - columns, self.longitude + columns, self.latitude - rows, self.latitude + rows
-        )
-
-    cdef int steps(self) noexcept:
-        """The finest grid whose 3 x 3 cells around the centre usually cover the shape."""
-        cdef double reach = self.radius
-        cdef int step = 1
-        if self.width >= 0:
-            reach = sqrt((self.width / 2) * (self.width / 2) + (self.height / 2) * (self.height / 2))
-        if reach == 0:
-            return FULL_STEP
-        while reach < MERCATOR_LIMIT:
-            reach *= 2
-            step += 1
-        step -= 2
-        if fabs(self.latitude) > 66:
-            step -= 2 if fabs(self.latitude) > 80 else 1
-        return max(1, min(step, FULL_STEP))
+        return longitude, latitude, metres
 
     def ranges(self) -> list:
         """Score ranges [(low, high), ...] (high excluded) that cover the shape: the centre's cell, then those around it."""
-        cdef Area bounds = self.bounds()
-        cdef int step = self.steps()
+        cdef Area bounds = bounds_of(self)
+        cdef int step = steps_for(self)
         cdef Cell centre = Cell(cell_bits(self.longitude, self.latitude, LATITUDE_LIMIT, step), step)
         cdef Cell cell
         cdef Area area
@@ -264,6 +250,35 @@ cdef class Shape:
             previous = cell
             found.append((cell.bits << (52 - 2 * step), (cell.bits + 1) << (52 - 2 * step)))
         return found
+
+
+cdef Area bounds_of(Shape shape) noexcept:
+    cdef double half_height = shape.radius if shape.width < 0 else shape.height / 2
+    cdef double half_width = shape.radius if shape.width < 0 else shape.width / 2
+    cdef double rows = half_height / EARTH_RADIUS / RADIANS
+    cdef double top = half_width / EARTH_RADIUS / cos((shape.latitude + rows) * RADIANS) / RADIANS
+    cdef double bottom = half_width / EARTH_RADIUS / cos((shape.latitude - rows) * RADIANS) / RADIANS
+    cdef double columns = bottom if shape.latitude < 0 else top      # the side nearer to a pole is the wider one
+    return Area(
+        shape.longitude - columns, shape.longitude + columns, shape.latitude - rows, shape.latitude + rows
+    )
+
+
+cdef int steps_for(Shape shape) noexcept:
+    """The finest grid whose 3 x 3 cells around the centre usually cover the shape."""
+    cdef double reach = shape.radius
+    cdef int step = 1
+    if shape.width >= 0:
+        reach = sqrt((shape.width / 2) * (shape.width / 2) + (shape.height / 2) * (shape.height / 2))
+    if reach == 0:
+        return FULL_STEP
+    while reach < MERCATOR_LIMIT:
+        reach *= 2
+        step += 1
+    step -= 2
+    if fabs(shape.latitude) > 66:
+        step -= 2 if fabs(shape.latitude) > 80 else 1
+    return max(1, min(step, FULL_STEP))
 
 
 _ORDER = ((0, 0), (0, 1), (0, -1), (1, 0), (-1, 0), (1, 1), (-1, 1), (1, -1), (-1, -1))
