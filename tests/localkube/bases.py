@@ -75,6 +75,6 @@ def base() -> Path:
     dockerfile = f'FROM scratch\nADD {rootfs_tar.name} /\nCMD ["python3"]\n'
     layout = images.from_files(BASE, dockerfile, [rootfs_tar])
     if run("buildah", "inspect", BASE, check=False).returncode != 0:  # buildah's own storage was cleaned meanwhile
-        (layout / "made-of").unlink()
+        shutil.rmtree(layout)
         layout = images.from_files(BASE, dockerfile, [rootfs_tar])
     return layout

@@ -12,6 +12,7 @@ import fcntl
 import hashlib
 import io
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -27,6 +28,7 @@ from localkube.instance import Instance
 from localkube.programs import digest
 
 PAUSE = "localhost/pause:1"
+KEPT = 4  # builds of one name in the cache
 NAME_ANNOTATION = "io.containerd.image.name"
 
 
@@ -48,40 +50,42 @@ def build_plain(
     """``build`` without the Debian bases."""
     dockerfile = dockerfile or context / "Dockerfile"
     words = [word for name, value in (arguments or {}).items() for word in ("--build-arg", f"{name}={value}")]
-    layout = _layout(tag)
     with _lock("build"), tempfile.TemporaryDirectory() as scratch, step(f"building the image {tag}"):
         wishes = ["--isolation", "chroot", "--layers", "--iidfile", f"{scratch}/id", "-f", str(dockerfile)]
         # the certificates this host trusts, for steps that fetch packages; nothing of them stays in the image
         certificates = ["-v", "/etc/ssl/certs:/etc/ssl/certs:ro"] if Path("/etc/ssl/certs").is_dir() else []
         run("buildah", "bud", "-q", *wishes, *certificates, *words, "-t", tag, context)
         image_id = Path(scratch, "id").read_text().strip()
-        if not (layout / "id").exists() or (layout / "id").read_text() != image_id:
-            shutil.rmtree(layout, ignore_errors=True)
+        folders = cache_folder("images", _file_name(tag))
+        # by its id: another working tree may be building an image of the same name
+        layout = folders / image_id.removeprefix("sha256:")[:16]
+        if not (layout / "name").exists():
+            for old in sorted(folders.iterdir(), key=lambda path: path.stat().st_mtime)[:-KEPT]:
+                shutil.rmtree(old)
             run("buildah", "push", "-q", "--disable-compression", image_id, f"dir:{layout}")
             (layout / "name").write_text(tag)
-            (layout / "id").write_text(image_id)
+        os.utime(layout)
     return layout
 
 
 def from_files(tag: str, dockerfile: str, files: Sequence[Path]) -> Path:
     """Build an image out of a few files; kept by the hash of all of them."""
-    layout = _layout(tag)
     wanted = digest(dockerfile.encode(), *(hashlib.sha256(file.read_bytes()).digest() for file in files))
-    marker = layout / "made-of"
-    if marker.exists() and marker.read_text() == wanted:
+    marker = cache_folder("images") / f"{_file_name(tag)}.{wanted}"
+    if marker.exists() and (layout := Path(marker.read_text())).exists():
         return layout
     with tempfile.TemporaryDirectory(dir=cache_folder()) as scratch:
         context = Path(scratch)
         (context / "Dockerfile").write_text(dockerfile)
         for file in files:
             shutil.copy2(file, context / file.name)
-        build_plain(tag, context)
-    marker.write_text(wanted)
+        layout = build_plain(tag, context)
+    marker.write_text(str(layout))
     return layout
 
 
-def _layout(tag: str) -> Path:
-    return cache_folder("images") / tag.replace("/", "_").replace(":", "_")
+def _file_name(tag: str) -> str:
+    return tag.replace("/", "_").replace(":", "_")
 
 
 def image_digest(layout: Path) -> str:
@@ -95,8 +99,13 @@ def load(instance: Instance, archive: Path, tag: str = "") -> None:
     sockets = [node.socket for node in instance.all_nodes()]
     if not sockets:
         raise LocalkubeError(f"{instance.name} has no nodes to load an image on")
-    with step(f"loading {archive.name} on {len(sockets)} nodes"), ThreadPoolExecutor() as pool:
+    with step(f"loading {_shown(archive)} on {len(sockets)} nodes"), ThreadPoolExecutor() as pool:
         list(pool.map(lambda socket: load_one(socket, archive, tag), sockets))
+
+
+def _shown(archive: Path) -> str:
+    name = archive / "name"
+    return name.read_text() if name.exists() else archive.name
 
 
 def load_one(socket: Path, archive: Path, tag: str = "") -> None:
