@@ -148,7 +148,11 @@ cdef class ScriptRun(WordsHost):
         client.protocol = 2
         client.script = self
         client.notes.clear()
+        if not self.cross_slot and engine.gates & GATE_CLUSTER and int(command[2]) > 0:
+            # The keys that the caller declared were checked before: the script stays in their slot.
+            client.notes["script_slot"] = slot_of(command[3])
         client.readonly = caller.readonly
+        client.asking = caller.asking
         client.gates = CLIENT_DETACHED | CLIENT_DENY_BLOCKING | (caller.gates & CLIENT_PRIMARY)
         # Time stands still for the keys while a script runs: a key does not expire between two of its commands.
         self.clock_was_frozen = engine.keyspace.clock_frozen
