@@ -16,7 +16,7 @@ from kube import Kube
         ({"replicasPerShard": 7}, "should be less than or equal to 5"),
         ({"resources": {"limits": {"memory": "lots"}}}, '"lots" is not a quantity: write it like 2, 512Mi or 1.5Gi'),
         ({"protocol": "mongo"}, 'supported values: "redis"'),
-        ({"shards": 3}, "shards above 1 need cluster mode"),
+        ({"shards": 3}, "more than one shard needs cluster mode"),
         ({"replicas": 3}, 'unknown field "spec.replicas"'),
     ],
 )

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
 from cache import Caches
 from installation import install_operator, uninstall_operator
 from kube import ClientPod, Kube
 
 
+@pytest.mark.timeout(300)
 def test_caches_outlive_an_upgrade_and_an_uninstall(caches: Caches, client: ClientPod, kube: Kube) -> None:
     caches.apply("a", replicasPerShard=1)
     caches.wait_ready("a")

@@ -19,13 +19,13 @@ IDLE_S = 20
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1500)
 def test_100_idle_clusters(
     kube: LocalKube, kubelet: FakeKubelet, operator: OperatorProcess, capsys: pytest.CaptureFixture[str]
 ) -> None:
     kube.kubectl("create", "namespace", "budget")
     kube.kubectl("-n", "budget", "apply", "-f", "-", stdin=json.dumps(_clusters()))
-    _until(lambda: _ready(kube) == CLUSTERS, 600)
+    _until(lambda: _ready(kube) == CLUSTERS, 1200)
     operator.restart()
     _until(lambda: operator.metric("scrubjay_operator_reconciles_total") >= CLUSTERS, 120)
     full_pass = operator.metric("scrubjay_operator_reconcile_seconds_sum")
@@ -62,7 +62,7 @@ def _until(true: object, seconds: float) -> None:
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end, f"not within {seconds:.0f} s"
-        time.sleep(1)
+        time.sleep(3)
 
 
 def _cpu_seconds(pid: int) -> float:
