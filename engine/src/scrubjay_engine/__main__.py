@@ -84,7 +84,7 @@ def main(arguments: list[str] | None = None) -> int:
         # What is made from here on lives long or dies by reference count: collections would only cost pauses.
         gc.freeze()
         gc.disable()
-        logging.getLogger("scrubjay_engine").info("scrubjay-engine %s starting, PID: %d", VERSION, os.getpid())
+        logging.getLogger("scrubjay_engine").info("scrubjay-engine %s starting, pid=%d", VERSION, os.getpid())
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(serve(config))
     except ConfigError as error:

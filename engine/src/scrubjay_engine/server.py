@@ -63,6 +63,7 @@ class Server:
         self._timers: list[tuple[float, Callable[[], object]]] = []
         self._tasks: set[asyncio.Task[Any]] = set()
         self.before_listening: list[Callable[[], Awaitable[None]]] = []
+        self.after_listening: list[Callable[[], Awaitable[None]]] = []
         self.on_connection_closed: list[Callable[[Client], None]] = []
         self.on_stop: list[Callable[[], Awaitable[None]]] = []
         self.connection_class: type[Connection] = Connection
@@ -91,6 +92,8 @@ class Server:
         self.listen("clients", self.config.number("port"), self._accepted)
         self._listen_unix()
         log.info("Ready to accept connections, PID: %d, port %d", os.getpid(), self.config.number("port"))
+        for step in self.after_listening:
+            await step()
         await self.stopping.wait()
         await self._end()
         return self.exit_code

@@ -17,7 +17,7 @@ from scrubjay_engine.persistence.errors import CorruptData, UnsupportedData
 from scrubjay_engine.persistence.loading import ValueSink, set_access
 from scrubjay_engine.persistence.rdb_reader import read_value
 from scrubjay_engine.persistence.rdb_writer import without_footer
-from scrubjay_engine.persistence.saving import Persistence, start_loading
+from scrubjay_engine.persistence.saving import Persistence, load_after_listening
 
 if TYPE_CHECKING:
     from scrubjay_engine.server import Server
@@ -179,7 +179,7 @@ def install(server: Server) -> None:
     async def end() -> None:
         aof.close()
 
-    server.before_listening.append(start_loading(server, [load]))
+    load_after_listening(server, load)
     server.config.on_change("appendonly", switch, now=False)
     server.on_stop.append(end)
     engine.parts["aof_loader"] = loader

@@ -141,8 +141,8 @@ class Shutdown:
 
     def _save(self, wish: Wish) -> bool:
         persistence, aof = self.engine.persistence, self.engine.aof
-        if aof.on and aof.manifest.base is None:
-            log.warning("Writing initial AOF, can't exit." if not wish.force else "Writing initial AOF. Exit anyway.")
+        if aof.first_rewrite and not wish.force:
+            log.warning("Writing initial AOF, can't exit.")
             return False
         current = persistence.images.current
         if current is not None:

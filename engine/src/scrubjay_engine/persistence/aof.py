@@ -15,6 +15,7 @@ from __future__ import annotations
 import logging
 import os
 import time
+from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -49,6 +50,7 @@ class AppendOnly:
         self.on = False
         self.rewriting_since: float | None = None
         self.scheduled = False
+        self.first_rewrite = False  # switched on while running, and the base is not there yet
         self.last_rewrite_ok = self.last_write_ok = True
         self.last_rewrite_seconds = -1
         self.base_size = self.size = self.rewrites = self.delayed = 0
@@ -90,9 +92,14 @@ class AppendOnly:
         log.info("Creating AOF base file %s on server start", base.name)
         persistence = self.engine.persistence
         persistence.write_file(
-            self.directory / base.name, bytes if base.name.endswith("rdb") else RespImage().convert, True
+            self.directory / base.name, bytes if base.name.endswith("rdb") else self._as_commands(), True
         )
         self.manifest = self.manifest.rewritten(base, ())
+
+    def _as_commands(self) -> Callable[[bytes], bytes]:
+        """The base in the form of commands."""
+        second = self.engine.keyspace.now_ms // 1000 if self.config.flag("aof-timestamp-enabled") else 0
+        return RespImage(second).convert
 
     def _start(self) -> None:
         self.on = True
@@ -104,6 +111,7 @@ class AppendOnly:
         """CONFIG SET appendonly yes: a rewrite makes the base, and writes are collected from its point in time on."""
         self.directory.mkdir(parents=True, exist_ok=True)
         self._failures = 0
+        self.first_rewrite = True
         self.rewrite()
 
     def turn_off(self) -> None:
@@ -111,6 +119,7 @@ class AppendOnly:
         current = self.images.current
         if current is not None and current.purpose == "AOF rewrite":
             current.abort("appendonly was switched off")
+        self.first_rewrite = False
         if self.on:
             self.close()
 
@@ -130,6 +139,7 @@ class AppendOnly:
     def _open(self, part: Part) -> None:
         if self._file >= 0:
             disk.submit(_sync_and_close, self._file)
+        self._second = 0
         self._file = os.open(self.directory / part.name, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         self._database = -1
 
@@ -286,7 +296,7 @@ class AppendOnly:
             self.directory / base.name,
             self.engine.loop,
             lambda error: self._rewritten(base, error),
-            None if preamble else RespImage().convert,
+            None if preamble else self._as_commands(),
         )
         self._open(increment)
         self.manifest = self.manifest.with_increment(increment)
@@ -317,6 +327,7 @@ class AppendOnly:
                 self.scheduled = True
             return
         self._failures, self._not_before = 0, 0.0
+        self.first_rewrite = False
         self.rewrites += 1
         kept = self.manifest.increments[self.manifest.increments.index(self._kept[0]) :]
         self.manifest = self.manifest.rewritten(base, kept)

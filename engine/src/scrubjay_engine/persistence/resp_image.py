@@ -22,11 +22,11 @@ def show_id(stream_id: StreamId) -> bytes:
 
 
 class RespImage:
-    """Turns RDB bytes into commands."""
+    """Turns RDB bytes into commands. `second`: a time annotation to begin with (Unix seconds, 0: none)."""
 
-    def __init__(self) -> None:
+    def __init__(self, second: int = 0) -> None:
         self._reader = RdbReader(self)
-        self._out: list[bytes] = []
+        self._out: list[bytes] = [b"#TS:%d\r\n" % second] if second else []
         self._kind = ""
         self._key = b""
         self._expire = -1

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -302,14 +302,13 @@ class Persistence:
         )
 
 
-def start_loading(server: Server, steps: list[Callable[[], Any]]) -> Callable[[], Any]:
-    """A step before listening: clients are answered LOADING while a task loads; a failure ends the process with the reason as last line of the log."""
+def load_after_listening(server: Server, load: Callable[[], Awaitable[None]]) -> None:
+    """Load once clients can connect: they are answered LOADING meanwhile. A failure ends the process with its reason as the log's last line."""
     engine = server.engine
 
     async def work() -> None:
         try:
-            for step in steps:
-                await step()
+            await load()
         except CannotLoad as error:
             log.error("%s", error)
             logging.shutdown()
@@ -318,8 +317,11 @@ def start_loading(server: Server, steps: list[Callable[[], Any]]) -> Callable[[]
         for follow_up in engine.parts.get("after_loading", ()):
             await follow_up()
 
-    async def begin() -> None:
+    async def close_gate() -> None:
         engine.set_gate(gates.LOADING, True)
+
+    async def begin() -> None:
         server.spawn(work(), "loading")
 
-    return begin
+    server.before_listening.append(close_gate)
+    server.after_listening.append(begin)
