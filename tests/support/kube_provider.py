@@ -24,6 +24,7 @@ from localkube.host import docker_runs, run, say, step
 @contextmanager
 def provided(name: str, nodes: int = 3) -> Iterator[Kube]:
     """A cluster for the block; one that we make is removed after it."""
+    name = f"{name}-{os.getpid()}"  # tests of two working trees do not meet
     kube = start(name, nodes, owned=True)
     try:
         yield kube
