@@ -113,12 +113,13 @@ def scrubjay(*options: str, directory: Path | None = None, prefix: Sequence[str]
 
 
 @contextlib.contextmanager
-def memcached(*options: str, directory: Path | None = None, prefix: Sequence[str] = ()) -> Iterator[Server]:
-    """Debian's memcached on loopback, UDP off, one thread unless `options` say otherwise."""
+def memcached(
+    *options: str, program: Sequence[str] = ("memcached",), directory: Path | None = None, prefix: Sequence[str] = ()
+) -> Iterator[Server]:
+    """Debian's memcached (or another `program` that takes its options) on loopback, UDP off, one thread."""
     base = ["-l", "127.0.0.1", "-U", "0", "-t", "1", "-u", "root"]
-    with _serve(
-        "memcached", [find("memcached"), *base, *options], directory, prefix, port_flag="-p", ready=_speaks_memcached
-    ) as server:
+    command = [find(program[0]), *program[1:], *base, *options]
+    with _serve("memcached", command, directory, prefix, port_flag="-p", ready=_speaks_memcached) as server:
         yield server
 
 
@@ -243,7 +244,14 @@ def _end_all() -> None:
 
 
 def cpu_seconds(pid: int) -> float:
-    """User plus system CPU time a process has used so far, in seconds (/proc/PID/stat fields 14 and 15, proc(5))."""
+    """User plus system CPU time that a process's threads have used so far, in seconds.
+
+    From /proc/PID/task/*/schedstat, which counts nanoseconds; where the kernel has none, utime and stime of
+    /proc/PID/stat (proc(5)), which count hundredths of a second.
+    """
+    threads = list(Path(f"/proc/{pid}/task").glob("*/schedstat"))
+    if threads:
+        return sum(int(thread.read_text().split()[0]) for thread in threads) / 1e9
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
