@@ -21,6 +21,7 @@ COMPILE = (
     if DEBUG
     else ["-O3", "-g0"]
 )
+os.environ.setdefault("CCACHE_NOHASHDIR", "1")  # where CC is ccache, what one clone compiled serves all
 LINK = ["-fsanitize=address"] if SANITIZE else ["-Wl,-s"] if not DEBUG else []
 # Metadata and editable installations need nothing compiled: those of a working tree are compiled in place (`make build`),
 # and not once more in a folder of uv's whenever a source has changed.
