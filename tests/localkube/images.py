@@ -56,7 +56,7 @@ def build_plain(
         certificates = ["-v", "/etc/ssl/certs:/etc/ssl/certs:ro"] if Path("/etc/ssl/certs").is_dir() else []
         run("buildah", "bud", "-q", *wishes, *certificates, *words, "-t", tag, context)
         image_id = Path(scratch, "id").read_text().strip()
-        folders = cache_folder("images", _file_name(tag))
+        folders = cache_folder("built-images", _file_name(tag))
         # by its id: another working tree may be building an image of the same name
         layout = folders / image_id.removeprefix("sha256:")[:16]
         if not (layout / "name").exists():
@@ -71,7 +71,7 @@ def build_plain(
 def from_files(tag: str, dockerfile: str, files: Sequence[Path]) -> Path:
     """Build an image out of a few files; kept by the hash of all of them."""
     wanted = digest(dockerfile.encode(), *(hashlib.sha256(file.read_bytes()).digest() for file in files))
-    marker = cache_folder("images") / f"{_file_name(tag)}.{wanted}"
+    marker = cache_folder("built-images") / f"{_file_name(tag)}.{wanted}"
     if marker.exists() and (layout := Path(marker.read_text())).exists():
         return layout
     with tempfile.TemporaryDirectory(dir=cache_folder()) as scratch:
