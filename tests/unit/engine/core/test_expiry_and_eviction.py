@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from scrubjay_engine.core.engine import Engine
 from scrubjay_engine.core.eviction import Eviction
 from scrubjay_engine.core.expiry import ActiveExpiry

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
 from scrubjay_engine.core.keyspace import Keyspace
 from scrubjay_engine.values.memory import used_memory
 

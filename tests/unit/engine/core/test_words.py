@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from scrubjay_engine.commands.glob import glob_matches
 from scrubjay_engine.config import Config, ConfigError
 from scrubjay_engine.core.command import command, key, keys, keyword, numkeys
@@ -76,7 +77,7 @@ def test_a_bad_value_says_what_would_do() -> None:
 
 def test_config_set_is_all_or_nothing() -> None:
     config = Config()
-    with pytest.raises(CommandError, match="CONFIG SET failed.*'maxmemory-policy'"):
+    with pytest.raises(CommandError, match=r"CONFIG SET failed.*'maxmemory-policy'"):
         config.set_live([("maxmemory", "1mb"), ("maxmemory-policy", "nonsense")])
     assert config["maxmemory"] == 0
 

@@ -4,8 +4,9 @@ import random
 from typing import Any
 
 import pytest
+
 import rdb_files
-from scrubjay_engine.core.keyspace import Keyspace, register
+from scrubjay_engine.core.keyspace import Database, Keyspace, register
 from scrubjay_engine.persistence import builders as _builders
 from scrubjay_engine.persistence import layouts as _layouts
 from scrubjay_engine.persistence.loading import Loader
@@ -31,7 +32,25 @@ def plain(value: Any) -> Any:
 
 
 def state(space: Keyspace) -> State:
-    return {(db.id, key): (plain(db.value(key)), db.expire_at(key)) for db in space.databases for key in db.keys()}
+    rows = [(db, key) for db in space.databases for key in list(db.keys())]
+    return {(db.id, key): (plain(db.value(key)), db.expire_at(key)) for db, key in rows}
+
+
+def grow(db: Database, dice: random.Random, key: bytes, word: bytes) -> None:
+    """Adds elements to a compound value, which takes the place of a value of another kind."""
+    kinds: list[type[ListValue | SetValue | HashValue]] = [ListValue, SetValue, HashValue]
+    kind = dice.choice(kinds)
+    value = db.write_value(key)
+    if not isinstance(value, kind):
+        value = kind()
+        db.put(key, value)
+    for i in range(dice.choice([1, 3, 700])):
+        if isinstance(value, ListValue):
+            value.push(word + b"%d" % i)
+        elif isinstance(value, SetValue):
+            value.add(word + b"%d" % i)
+        else:
+            value.set(word + b"%d" % i, word)
 
 
 def change(space: Keyspace, dice: random.Random, keys: int) -> None:
@@ -49,18 +68,7 @@ def change(space: Keyspace, dice: random.Random, keys: int) -> None:
         case 4:
             db.persist(key)
         case 5 | 6:
-            kind = dice.choice([ListValue, SetValue, HashValue])
-            value = db.write_value(key)
-            if not isinstance(value, kind):
-                value = kind()
-                db.put(key, value)
-            for i in range(dice.choice([1, 3, 700])):
-                if isinstance(value, ListValue):
-                    value.push(word + b"%d" % i)
-                elif isinstance(value, SetValue):
-                    value.add(word + b"%d" % i)
-                else:
-                    value.set(word + b"%d" % i, word)
+            grow(db, dice, key, word)
         case 7:
             taken = db.take(key)
             if taken is not None:
