@@ -37,6 +37,7 @@ ZERO_OR_ONE = CommandError("ERR The bit argument must be 1 or 0.")
 cdef enum:
     NOTIFY_GENERIC = 1 << 2
     NOTIFY_STRING = 1 << 3
+    EMBSTR_MAX = 44         # up to here OBJECT ENCODING tells a string that was set from one that was changed
     GET = 0
     SET = 1
     INCRBY = 2
@@ -99,7 +100,7 @@ cdef uint8_t* writable(Client client, Arg* name, uint64_t last_bit, Py_ssize_t* 
     db.view(entry, &view)
     grown[0] = view.size < wanted
     size[0] = max(view.size, wanted)
-    if entry_form(entry) == EMBEDDED and not grown[0]:
+    if entry_form(entry) == EMBEDDED and not grown[0] and view.size > EMBSTR_MAX:
         return <uint8_t*>entry_payload(entry)
     return <uint8_t*>db.writable_string(name.data, name.size, wanted)
 

@@ -2,6 +2,7 @@
 
 import random
 
+from scrubjay_engine.commands.raw_strings import store_raw
 from scrubjay_engine.core.client import Client
 from scrubjay_engine.core.command import KeySpec, command, family, key, keys
 from scrubjay_engine.core.engine import NOTIFY_STRING
@@ -34,7 +35,7 @@ def pfadd(client: Client, args: list[bytes]) -> int:
         raise CORRUPT from None
     if changed is None and value is not None:
         return 0
-    client.db.set_string(args[1], hyperloglog.EMPTY_STALE if changed is None else changed, keep_ttl=True)
+    store_raw(client.db, args[1], hyperloglog.EMPTY_STALE if changed is None else changed)
     client.db.changed(args[1])
     client.notify(NOTIFY_STRING, "pfadd", args[1])
     return 1
@@ -51,7 +52,7 @@ def pfcount(client: Client, args: list[bytes]) -> int:
         count = hyperloglog.cached_count(value)
         if count is None:
             count = hyperloglog.count(value)
-            client.db.set_string(args[1], hyperloglog.with_cached_count(value, count), keep_ttl=True)
+            store_raw(client.db, args[1], hyperloglog.with_cached_count(value, count))
             client.db.changed(args[1])
             client.rewrite(args)  # a read that changes the value: replicas must keep the same bytes
         return count
@@ -66,7 +67,7 @@ def pfmerge(client: Client, args: list[bytes]) -> str:
         merged = hyperloglog.merge(target, [value for value in values[1:] if value is not None], sparse_limit(client))
     except CorruptSketch:
         raise CORRUPT from None
-    client.db.set_string(args[1], merged, keep_ttl=True)
+    store_raw(client.db, args[1], merged)
     client.db.changed(args[1])
     client.notify(NOTIFY_STRING, "pfadd", args[1])
     return "OK"
@@ -98,7 +99,7 @@ def make_dense(client: Client, name: bytes, value: bytes) -> int:
     """1 when the value had to be converted."""
     if hyperloglog.encoding(value) == "dense":
         return 0
-    client.db.set_string(name, hyperloglog.to_dense(value), keep_ttl=True)
+    store_raw(client.db, name, hyperloglog.to_dense(value))
     client.engine.keyspace.dirty += 1
     return 1
 

@@ -1,0 +1,3 @@
+from scrubjay_engine.core.keyspace import Database
+
+def store_raw(db: Database, key: bytes, data: bytes) -> None: ...
