@@ -37,9 +37,9 @@ The cache is running. To look around:
   kubectl describe cachecluster {cache}
   kubectl exec -it client -- redis-cli -h {cache}
 
-  kubectl scale cachecluster {cache} --replicas=2        another replica
-  kubectl delete pod -l scrubjay.dev/role=replica        lose one, and watch it come back
-  kubectl -n scrubjay-system logs deploy/scrubjay        what the operator did
+  kubectl patch cachecluster {cache} --type=merge -p '{{"spec": {{"replicasPerShard": 2}}}}'    another replica
+  kubectl delete pod -l scrubjay.dev/role=primary        lose the primary: a replica takes over, and loses nothing it had
+  kubectl -n scrubjay-system logs -l app.kubernetes.io/name=scrubjay --tail=20        what the operator did
 
 `make demo-down` removes all of it.
 """
