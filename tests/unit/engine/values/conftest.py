@@ -1,15 +1,12 @@
-"""Thresholds that a test moves are put back."""
+"""Tests here compare `used_memory()` before and after: what other tests left for the garbage collector must be gone first."""
 
-from collections.abc import Iterator
+from __future__ import annotations
+
+import gc
 
 import pytest
 
-from scrubjay_engine.values.limits import NAMES, get_limit, set_limit
-
 
 @pytest.fixture(autouse=True)
-def put_limits_back() -> Iterator[None]:
-    before = {name: get_limit(name) for name in NAMES}
-    yield
-    for name, value in before.items():
-        set_limit(name, value)
+def nothing_left_by_others() -> None:
+    gc.collect()
