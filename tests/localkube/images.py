@@ -119,16 +119,16 @@ def load_one(socket: Path, archive: Path, tag: str = "") -> None:
         return
     present = set(ctr(socket, "content", "ls", "-q").split())
     words = ["ctr", "-a", str(socket), "-n", "k8s.io", "images", "import", "-"]
-    process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    assert process.stdin is not None
-    try:
-        with tarfile.open(fileobj=process.stdin, mode="w|") as stream:
-            _write_archive(stream, archive, tag, present)
-        process.stdin.close()
-    except BrokenPipeError:
-        pass  # ctr gave up; its words say why
-    said = process.stdout.read().decode() if process.stdout else ""
-    if process.wait() != 0:
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+        assert process.stdin is not None and process.stdout is not None
+        try:
+            with tarfile.open(fileobj=process.stdin, mode="w|") as stream:
+                _write_archive(stream, archive, tag, present)
+            process.stdin.close()
+        except BrokenPipeError:
+            pass  # ctr gave up; its words say why
+        said = process.stdout.read().decode()
+    if process.returncode != 0:
         raise LocalkubeError(f"containerd did not take {tag}: {said.strip()}")
 
 

@@ -54,6 +54,9 @@ class Enforcer:
             watch.wait()
         for thread in self._threads:
             thread.join()
+        for watch in self._watches:
+            assert watch.stdout is not None
+            watch.stdout.close()
         for node in self.instance.all_nodes():
             _iptables(node, "-D", "FORWARD", "-j", TOP, check=False)
         if self.error:

@@ -1,5 +1,7 @@
 """Hashes against a dict: both forms, conversions, field expiry, scans while the table moves."""
 
+import gc
+
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -26,6 +28,7 @@ DATA = st.one_of(
 class HashMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
+        gc.collect()  # what another test left must not vanish while this one counts
         self.before = used_memory()
         self.value: HashValue | None = HashValue()
         self.model: dict[bytes, bytes] = {}

@@ -1,5 +1,7 @@
 """Lists against a Python list, with small node sizes so that chains, splits and joins happen all the time."""
 
+import gc
+
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -20,6 +22,7 @@ INDEXES = st.integers(-40, 40)
 class ListMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
+        gc.collect()  # what another test left must not vanish while this one counts
         self.before = used_memory()
         self.value: ListValue | None = ListValue()
         self.model: list[bytes] = []

@@ -3,6 +3,8 @@
 import re
 from collections import Counter
 
+import gc
+
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -29,6 +31,7 @@ STRINGS = st.one_of(
 class SetMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
+        gc.collect()  # what another test left must not vanish while this one counts
         self.before = used_memory()
         self.value: SetValue | None = SetValue()
         self.model: set[bytes] = set()
