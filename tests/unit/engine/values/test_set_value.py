@@ -1,9 +1,8 @@
 """Sets against a Python set: integers, pack and table, and the draws' evenness."""
 
+import gc
 import re
 from collections import Counter
-
-import gc
 
 import pytest
 from hypothesis import settings
