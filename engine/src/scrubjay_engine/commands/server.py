@@ -10,6 +10,7 @@ from scrubjay_engine.core.command import command, family
 from scrubjay_engine.core.errors import SYNTAX, CommandError
 
 if TYPE_CHECKING:
+    from scrubjay_engine.core.engine import Engine
     from scrubjay_engine.server import Server
 
 
@@ -91,10 +92,22 @@ def config_resetstat(client: Client, args: list[bytes]) -> str:
     return "OK"
 
 
+def limit_memory(engine: Engine, maxmemory: int) -> None:
+    """A new `maxmemory`: what is over it is evicted at once, not at the next command."""
+    engine.eviction.set_limit(maxmemory)
+    if engine.loop is not None:
+        engine.loop.call_soon(_evict_now, engine)
+
+
+def _evict_now(engine: Engine) -> None:
+    engine.make_room()
+    engine.flush_pending()
+
+
 def install(server: Server) -> None:
     """Options that the core follows."""
     config, engine = server.config, server.engine
-    config.on_change("maxmemory", lambda v: engine.eviction.set_limit(v))
+    config.on_change("maxmemory", lambda v: limit_memory(engine, int(v)))
     config.on_change("maxmemory-policy", lambda v: engine.eviction.set_policy(v))
     config.on_change("maxmemory-samples", lambda v: setattr(engine.eviction, "samples", v))
     config.on_change("lfu-log-factor", lambda v: setattr(engine.keyspace, "lfu_log_factor", v))

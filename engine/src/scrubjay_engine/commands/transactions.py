@@ -33,6 +33,7 @@ class Transaction:
         self.writes = False
         self.replicates = False
         self.denies_oom = False
+        self.common_flags = ~0  # those that every command has
 
     def queue(self, client: Client, row: Command, args: list[bytes]) -> None:
         """Takes a command in and answers QUEUED."""
@@ -44,6 +45,7 @@ class Transaction:
         self.writes = self.writes or bool(row.flags & FLAG_WRITE)
         self.replicates = self.replicates or bool(row.flags & (FLAG_WRITE | FLAG_MAY_REPLICATE))
         self.denies_oom = self.denies_oom or bool(row.flags & FLAG_DENYOOM)
+        self.common_flags &= row.flags
         client.add_status("QUEUED")
 
     def abort(self) -> None:
@@ -113,8 +115,27 @@ class Watches:
         for db, other in ((a, b), (b, a)):
             for name, clients in db.watchers.items():
                 for client in clients:
-                    if name in db or name in other:
-                        client.watched.dirty = True
+                    self._swapped_under(client, db, other, name)
+
+    @staticmethod
+    def _swapped_under(client: Client, db: Database, gone: Database, name: bytes) -> None:
+        """`db` now holds what the other database held, `gone` what `db` held. Expired or absent before and after is no change."""
+        expired_now, expired_before = db.is_expired(name), gone.is_expired(name)
+        there_now = expired_now or name in db
+        there_before = expired_before or name in gone
+        places = client.watched.places
+        if not there_now and not there_before:
+            return
+        if places[(db, name)]:
+            if not there_now:
+                places[(db, name)] = False
+                return
+            if expired_now:
+                return
+        elif not there_before and expired_now:
+            places[(db, name)] = True
+            return
+        client.watched.dirty = True
 
 
 class Watched:

@@ -186,11 +186,11 @@ cdef bint admitted(Client client, Command command, list args) except -1:
         raise CommandError(
             f"ERR Can't execute '{command.name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context"
         )
-    if gates & GATE_STALE and not mine & CLIENT_PRIMARY and not flags & CMD_STALE:
+    if gates & GATE_STALE and not mine & CLIENT_PRIMARY and not bears(client, command, CMD_STALE):
         raise MASTERDOWN
     if gates & GATE_NO_ROLE and not flags & CMD_NO_ROLE and not mine & CLIENT_DETACHED:
         raise NO_ROLE
-    if gates & GATE_LOADING and not flags & CMD_LOADING and not mine & CLIENT_DETACHED:
+    if gates & GATE_LOADING and not bears(client, command, CMD_LOADING) and not mine & CLIENT_DETACHED:
         raise LOADING
     if gates & GATE_BUSY and not flags & CMD_ALLOW_BUSY:
         engine.check_busy(client, command, args)
@@ -201,6 +201,13 @@ cdef bint admitted(Client client, Command command, list args) except -1:
         client.multi.queue(client, command, args)
         return False
     return True
+
+
+cdef bint bears(Client client, Command command, uint64_t flag):
+    """Whether a command, for EXEC every command it would run, may run in a state that only commands with this flag bear."""
+    if not command.flags & flag:
+        return False
+    return command.name != "exec" or client.multi is None or (client.multi.common_flags & flag) != 0
 
 
 cdef uint64_t CMD_NO_QUEUE(Command command):

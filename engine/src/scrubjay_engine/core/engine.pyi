@@ -54,7 +54,7 @@ class Engine:
     check_replicas: Callable[..., Any] | None
     check_busy: Callable[..., Any] | None
     check_lease: Callable[..., Any] | None
-    make_room: Callable[..., Any] | None
+    make_room: Callable[..., Any]
     on_tracking: Callable[..., Any] | None
     before_send: Callable[..., Any] | None
     keys_ready: bool
