@@ -17,6 +17,8 @@ from localkube.host import run, wait_until
 from localkube.instance import Instance, Node
 
 CGROUPS = Path("/sys/fs/cgroup")
+KUBELET_PORT = 10250
+LISTENING = "0A"  # TCP_LISTEN in /proc/net/tcp
 
 
 # -- network -----------------------------------------------------------------------------------------------------------
@@ -83,21 +85,44 @@ def _start_containerd(node: Node) -> None:
 
 
 def _start_agents(node: Node) -> None:
-    instance, binaries = node.instance, programs.kubernetes()
-    wait_until(f"containerd on {node.name}", lambda: images.answers(node.socket), 60, f"see {instance.logs}")
+    logs = node.instance.logs
+    wait_until(f"containerd on {node.name}", lambda: images.answers(node.socket), 60, f"see {logs}")
+    _power_on(node, "kube-proxy", programs.kubernetes() / "kube-proxy", f"--config={node.folder}/proxy.json")
+    # containerd answers a moment before its CRI part does, and a kubelet that comes too early ends: start it again
+    wait_until(f"the kubelet on {node.name}", lambda: _kubelet_serves(node), 60, f"see {logs}/kubelet-{node.name}.log")
+
+
+def _kubelet_serves(node: Node) -> bool:
+    """Does it listen? It is started when it is not there."""
+    running = processes.running(node.instance, f"kubelet-{node.name}")
+    if running:
+        return any(_listens(pid, KUBELET_PORT) for pid in running.values())
+    etc, folder = node.instance.etc, node.folder
     _power_on(
         node,
         "kubelet",
-        binaries / "kubelet",
-        f"--config={node.folder}/kubelet.json",
-        f"--root-dir={node.folder}/kubelet",
-        f"--cert-dir={node.folder}/kubelet/pki",
+        programs.kubernetes() / "kubelet",
+        f"--config={folder}/kubelet.json",
+        f"--root-dir={folder}/kubelet",
+        f"--cert-dir={folder}/kubelet/pki",
         f"--hostname-override={node.name}",
-        f"--kubeconfig={instance.etc}/{node.name}.kubeconfig",
+        f"--kubeconfig={etc}/{node.name}.kubeconfig",
         f"--node-ip={node.ip}",
         f"--node-labels=topology.kubernetes.io/zone={node.zone},topology.kubernetes.io/region=local",
     )
-    _power_on(node, "kube-proxy", binaries / "kube-proxy", f"--config={node.folder}/proxy.json")
+    return False
+
+
+def _listens(pid: int, port: int) -> bool:
+    """Is there a listening socket of that port in the network namespace of that process (proc_pid_net(5))?"""
+    for table in ("tcp", "tcp6"):
+        try:
+            lines = Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]
+        except OSError:
+            return False
+        if any(line.split()[1].endswith(f":{port:04X}") and line.split()[3] == LISTENING for line in lines):
+            return True
+    return False
 
 
 def crash(node: Node) -> None:
