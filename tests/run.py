@@ -22,6 +22,8 @@ from functools import partial
 from pathlib import Path
 from xml.etree import ElementTree
 
+from localkube import host
+
 REPO = Path(__file__).resolve().parent.parent
 PYTHON = sys.executable
 SCRIPTS = Path(PYTHON).parent
@@ -33,6 +35,18 @@ CHECKS: dict[str, list[str]] = {
     "mypy": [f"{SCRIPTS}/mypy"],
     "import layers": [f"{SCRIPTS}/lint-imports"],
     "generated files": [PYTHON, "-m", "scrubjay_operator.api.generate", "--check"],
+}
+
+
+# command -> Debian package: the real servers and tools that tests compare with and run on
+TEST_COMMANDS = {
+    "redis-server": "redis-server",
+    "redis-cli": "redis-tools",
+    "memcached": "memcached",
+    "tclsh": "tcl",
+    "memccapable": "libmemcached-tools",
+    "perl": "perl",
+    "ip": "iproute2",
 }
 
 
@@ -69,6 +83,8 @@ def main(arguments: Sequence[str]) -> int:
     if unknown:
         print(f"no stage {unknown.pop()!r}: there are checks, {', '.join(stage.name for stage in STAGES)}")
         return 2
+    if set(arguments) != {"checks"}:
+        host.install(TEST_COMMANDS)
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what runs is ended, too
     began = time.monotonic()

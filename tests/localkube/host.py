@@ -124,7 +124,7 @@ def install(commands: dict[str, str]) -> None:
             f"these packages are missing, and only root on Debian or Ubuntu can be helped here: {packages}"
         )
     say(f"installing Debian packages: {' '.join(packages)}")
-    env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}  # 1: services are not started
     with step("apt-get install", "once on a machine"):
         run("apt-get", "-q", "update", env=env)
         run("apt-get", "-q", "install", "-y", "--no-install-recommends", *packages, env=env)
