@@ -149,12 +149,15 @@ def test_round_trips(value: object) -> None:
     from script_host import RecordedHost
 
     state = _state()
-    script = b"local v = cjson.decode(ARGV[1]) return cjson.encode({cmsgpack.unpack(cmsgpack.pack({v})), cjson.decode(cjson.encode({v}))})"
+    # MessagePack nil vanishes from a table where cjson.null was, and what is left may be too sparse an array for cjson: as in Redis,
+    # only values without null survive that way.
+    through_pack = b"cmsgpack.unpack(cmsgpack.pack({v}))" if "null" not in json.dumps(value) else b"{v}"
+    script = (
+        b"local v = cjson.decode(ARGV[1]) return cjson.encode({%s, cjson.decode(cjson.encode({v}))})" % through_pack
+    )
     reply = state.run(state.compile(script, b"@s"), [json.dumps(value).encode()], 0, 0, RecordedHost({}), b"sha")
     packed, plain = json.loads(text(reply))
-    # MessagePack nil vanishes from a table where cjson.null (a userdata, packed as nil) was: only values without null survive it.
-    if "null" not in json.dumps(value):
-        assert packed == [_as_double(value)]
+    assert packed == [_as_double(value)]
     assert plain == [_as_double(value)]
 
 
