@@ -87,13 +87,16 @@ def test_a_dead_primary_is_replaced_by_the_replica_with_most_data(world: World) 
     _behind(world, "a-0-1", 100)
     _behind(world, "a-0-2", 200)
     old = world.kubelet.engine(world.namespace, "a-0-0")
-    world.kubelet.run(old.restart())
+    world.kubelet.run(old.stop())
     world.until("another is primary", lambda: _primary(world) == "a-0-2")
+    world.kubelet.run(old.restart())
     world.until_ready("a")
     assert world.roles() == {"a-0-0": "replica", "a-0-1": "replica", "a-0-2": "primary"}
     status: dict[str, Any] = world.get("cachecluster", "a")["status"]
     assert status["lastFailover"]["oldPrimary"] == "a-0-0"
-    assert status["lastFailover"]["reason"] == "the primary a-0-0 has restarted; it holds the data up to offset 200"
+    assert status["lastFailover"]["reason"] == (
+        "the process of the primary a-0-0 has ended; it holds the data up to offset 200"
+    )
     assert any("a-0-2 is primary of a-0 now (epoch 2)" in entry["text"] for entry in status["history"])
     assert len(world.events("Promoted")) == 1
 

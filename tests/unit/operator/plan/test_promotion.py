@@ -48,6 +48,14 @@ def test_the_replica_with_the_highest_offset_is_promoted_when_the_process_has_en
     assert decision.failover.reason == "the process of the primary a-0-0 has ended; it holds the data up to offset 20"
 
 
+def test_a_primary_that_restarted_before_anybody_saw_it_end_is_replaced_too() -> None:
+    restarted = member(0, state(0, "waiting", 1, boot="other", has_data=False))
+    decision = decide(shard(restarted, member(1, state(1, offset=10))))
+    assert promoted(decision) == "a-0-1"
+    assert decision.failover is not None
+    assert decision.failover.reason == "the primary a-0-0 has restarted; it holds the data up to offset 10"
+
+
 def test_a_silent_primary_is_waited_for() -> None:
     decision = decide(shard(member(0, None), member(1, state(1))))
     assert decision.primary is Primary.SILENT
