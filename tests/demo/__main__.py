@@ -15,6 +15,7 @@ TESTS = Path(__file__).resolve().parent.parent
 sys.path[:1] = [str(TESTS), str(TESTS / "support")]
 
 import kube_provider
+from demo_hints import what_to_type_next
 from installation import install_operator
 from kube import CLIENT_IMAGE, ENGINE_IMAGE, OPERATOR_IMAGE, REPO, ClientPod, Kube, KubeError, start_client
 from localkube.host import LocalkubeError, step
@@ -27,21 +28,6 @@ import redis
 cache = redis.Redis(host="{CACHE}", decode_responses=True)
 cache.set("acorn:2", "buried by redis-py")
 print(cache.get("acorn:1"), "/", cache.get("acorn:2"))
-"""
-NEXT = """
-The cache is running. To look around:
-
-  export KUBECONFIG={kubeconfig}
-  export PATH={path}:$PATH
-  kubectl get cachecluster,pods
-  kubectl describe cachecluster {cache}
-  kubectl exec -it client -- redis-cli -h {cache}
-
-  kubectl patch cachecluster {cache} --type=merge -p '{{"spec": {{"replicasPerShard": 2}}}}'    another replica
-  kubectl delete pod -l scrubjay.dev/role=primary        lose the primary: a replica takes over, and loses nothing it had
-  kubectl -n scrubjay-system logs -l app.kubernetes.io/name=scrubjay --tail=20        what the operator did
-
-`make demo-down` removes all of it.
 """
 
 
@@ -77,7 +63,7 @@ def up() -> None:
     say("a client")
     use(start_client(kube, "default", "client"))
     programs = ":".join(kube.path.split(":")[:2])
-    print(NEXT.format(kubeconfig=kube.kubeconfig, path=programs, cache=CACHE))
+    print(what_to_type_next(kube.kubeconfig, programs, CACHE))
     print(f"Done in {time.monotonic() - began:.0f} s.")
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 
 from cache import Caches
+from installation import NAMESPACE, OPERATOR_PODS
 from kube import ClientPod, Kube
-
-NAMESPACE = "scrubjay-system"
 
 
 def test_apply_ready_and_used_by_clients(caches: Caches, client: ClientPod) -> None:
@@ -43,9 +42,10 @@ def test_replicas_one_three_none(caches: Caches, client: ClientPod) -> None:
 def test_the_operator_dies_while_a_cluster_is_made(caches: Caches, kube: Kube) -> None:
     caches.apply("a", replicasPerShard=1)
     caches.until("it has begun", lambda: kube.exists("statefulset", "a-0", caches.namespace))
-    kube.kubectl(
-        "-n", NAMESPACE, "delete", "pod", "-l", "app.kubernetes.io/name=scrubjay", "--grace-period=0", "--force"
-    )
+    deleted = kube.kubectl(
+        "-n", NAMESPACE, "delete", "pod", "-l", OPERATOR_PODS, "--grace-period=0", "--force", "-o", "name"
+    ).stdout.split()
+    assert len(deleted) == 2, deleted
     caches.wait_ready("a")
     assert caches.roles("a") == {"a-0-0": "primary", "a-0-1": "replica"}
 

@@ -7,6 +7,7 @@ from localkube.host import step
 
 CHART = REPO / "charts" / "scrubjay"
 RELEASE, NAMESPACE = "scrubjay", "scrubjay-system"
+OPERATOR_PODS = "app.kubernetes.io/name=scrubjay-operator"
 
 
 def install_operator(kube: Kube, *flags: str, namespace: str = NAMESPACE) -> None:
