@@ -7,6 +7,7 @@ SHELL := /bin/bash
 
 export UV_PYTHON_DOWNLOADS := never
 export CCACHE_NOHASHDIR := 1
+export NO_MKDOCS_2_WARNING := 1
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/scrubjay
 PYTHON := .venv/bin/python
 PYTEST := $(PYTHON) -m pytest
@@ -91,8 +92,8 @@ demo: setup  ## a local Kubernetes with the operator and a cache in it, used by 
 demo-down: setup  ## remove all of what `make demo` made
 	@$(PYTHON) tests/demo down
 
-docs: setup  ## build the user guide
-	@if [ -f mkdocs.yml ]; then uv run -q --group docs mkdocs build -q --strict; else echo "mkdocs.yml: nothing is there yet"; fi
+docs: setup  ## build the user guide in build/site
+	@$(PYTHON) -m mkdocs build -q --strict && echo "docs: build/site/index.html"
 
 clean:  ## remove what was built here (the cache in ~/.cache/scrubjay stays)
 	@rm -rf .venv engine/build build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -34,6 +34,7 @@ CHECKS: dict[str, list[str]] = {
     "ruff check": [f"{SCRIPTS}/ruff", "check", "."],
     "mypy": [f"{SCRIPTS}/mypy"],
     "import layers": [f"{SCRIPTS}/lint-imports"],
+    "user guide": [PYTHON, "-m", "mkdocs", "build", "-q", "--strict"],
     "generated files": [PYTHON, "-m", "scrubjay_operator.api.generate", "--check"],
 }
 

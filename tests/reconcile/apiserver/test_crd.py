@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -111,3 +112,12 @@ def test_every_field_is_explained(kube: LocalKube) -> None:
 @pytest.mark.parametrize("path", sorted((REPO / "examples").glob("*.yaml")), ids=lambda path: path.name)
 def test_examples_are_taken(kube: LocalKube, path: Path) -> None:
     kube.kubectl("apply", "--dry-run=server", "--validate=strict", "-f", path)
+
+
+def test_every_resource_shown_in_the_guide_is_taken(kube: LocalKube) -> None:
+    pages = [REPO / "README.md", *sorted((REPO / "docs").rglob("*.md"))]
+    shown = {page: re.findall(r"^```yaml\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE) for page in pages}
+    resources = [block for blocks in shown.values() for block in blocks if "apiVersion: scrubjay.dev/" in block]
+    assert len(resources) >= 4
+    for block in resources:
+        kube.kubectl("apply", "--dry-run=server", "--validate=strict", "-f", "-", stdin=block)
