@@ -44,10 +44,25 @@ def pair(first: str, second: str) -> Iterator[tuple[servers.Server, servers.Serv
     with (
         servers.KINDS[first](*quick) as primary,
         servers.KINDS[second]() as replica,
+        servers.logs_shown_on_failure(primary, replica),
         primary.connect() as one,
         replica.connect() as two,
     ):
         yield primary, replica, one, two
+
+
+@contextlib.contextmanager
+def writing(server: servers.Server) -> Iterator[None]:
+    """A client writes for as long as the block runs; it has ended, without an error of its own, before the block's is seen."""
+    stop = threading.Event()
+    with server.connect() as connection:
+        writer = threading.Thread(target=write_for, args=(connection, stop))
+        writer.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            writer.join()
 
 
 def write_for(connection: resp.Connection, stop: threading.Event) -> None:
@@ -78,14 +93,9 @@ PAIRS = [
 def test_a_replica_ends_equal_though_writes_go_on_while_it_joins(first: str, second: str) -> None:
     with pair(first, second) as (primary, _, one, two):
         sample_data.fill(one)
-        stop = threading.Event()
-        with primary.connect() as third:
-            writer = threading.Thread(target=write_for, args=(third, stop))
-            writer.start()
+        with writing(primary):
             follow(two, primary)
             time.sleep(0.3)  # so that the stream has something to carry; nothing depends on how much
-            stop.set()
-            writer.join()
         caught_up(one, two)
         mine, theirs = sample_data.contents(one), sample_data.contents(two)
         assert set(mine) == set(theirs)
@@ -96,6 +106,34 @@ def test_a_replica_ends_equal_though_writes_go_on_while_it_joins(first: str, sec
             assert one.call("DEBUG", "DIGEST") == two.call("DEBUG", "DIGEST") or first == "valkey" or second == "valkey"
         else:
             assert mine == theirs
+
+
+def test_nothing_follows_an_image_of_unknown_length_until_the_replica_has_it() -> None:
+    """Redis looks for the end mark only at the end of what it has read: a stream right behind it would hide the mark."""
+    with (
+        servers.scrubjay("--repl-diskless-sync-delay", "0") as server,
+        server.connect() as one,
+        server.connect() as raw,
+    ):
+        one.call("SET", "a", "1")
+        raw.call("REPLCONF", "capa", "eof", "capa", "psync2")
+        raw.send(resp.encode("PSYNC", "?", "-1"))
+        stream = raw.socket.makefile("rb", buffering=0)
+        greeting = stream.readline()
+        assert greeting.startswith(b"+FULLRESYNC")
+        mark = stream.readline().removeprefix(b"$EOF:").strip()
+        image = b""
+        while not image.endswith(mark):
+            image += stream.read(65536)
+        one.call("SET", "b", "2")
+        assert facts(one)["slave0"].split(",")[2] == "state=online"
+        assert one.call("WAIT", 1, 1) == 0  # its GETACK would be in the stream, too
+        raw.socket.settimeout(0.2)
+        with pytest.raises(TimeoutError):
+            raw.socket.recv(1)
+        raw.socket.settimeout(30)
+        raw.send(resp.encode("REPLCONF", "ACK", greeting.split()[2]))
+        assert raw.socket.recv(1) == b"*"
 
 
 def test_a_broken_link_is_taken_up_again_where_it_broke() -> None:

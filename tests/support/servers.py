@@ -80,6 +80,24 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
+def logs_shown_on_failure(*servers: Server, size: int = 4000) -> Iterator[None]:
+    """When the block fails, the ends of the servers' logs are printed: pytest shows them beside the error."""
+    try:
+        yield
+    except BaseException:
+        for server in servers:
+            print(
+                f"--- end of the log of {server.name}, port {server.port}, {_state(server)} ---\n{server.log[-size:]}"
+            )
+        raise
+
+
+def _state(server: Server) -> str:
+    status = server.process.poll()
+    return "running" if status is None else f"ended with {status}"
+
+
+@contextlib.contextmanager
 def redis(*options: str, directory: Path | None = None, prefix: Sequence[str] = ()) -> Iterator[Server]:
     """Debian's redis-server, without persistence, DEBUG and protected CONFIG open; `options` as on its command line."""
     base = ["--save", "", "--bind", "127.0.0.1", "--enable-debug-command", "yes", "--enable-protected-configs", "yes"]

@@ -16,7 +16,8 @@ IN_MEMORY = 16 * 1024 * 1024
 
 
 class SocketTransfer:
-    """`$EOF:` framing: the image ends with forty characters that were announced at its start."""
+    """`$EOF:` framing: the image ends with forty characters that were announced at its start. Redis' replicas look for them only at the end of
+    what they have read, so nothing may follow until the replica says (REPLCONF ACK) that it has the image."""
 
     def __init__(self, link: ReplicaLink) -> None:
         self._link = link
@@ -37,7 +38,7 @@ class SocketTransfer:
     def finished(self) -> None:
         if not self.gone():
             self.write(self._mark)
-            self._link.go_online()
+            self._link.go_online(at_its_word=True)
 
     def failed(self, reason: str) -> None:
         if not self.gone():

@@ -33,6 +33,7 @@ class ReplicaLink:
         self.framed = False  # SYNC: the old way, without +FULLRESYNC
         self.file: Any = None  # a spooled image that goes out before the stream
         self._behind_since: float | None = None
+        self._held = False  # online, but it must speak before it gets the stream
 
     @property
     def takes_eof(self) -> bool:
@@ -68,16 +69,21 @@ class ReplicaLink:
         """REPLCONF ACK."""
         self.acknowledged = max(self.acknowledged, offset)
         self.acknowledged_at = time.monotonic()
+        if self._held:
+            self._held = False
+            self.pump()
 
-    def go_online(self) -> None:
-        """The image is out: from now on it gets the stream."""
+    def go_online(self, *, at_its_word: bool = False) -> None:
+        """The image is out: from now on it gets the stream, or (`at_its_word`) from its first REPLCONF ACK on."""
         self.state = "online"
         self.acknowledged_at = time.monotonic()
+        self._held = at_its_word
         self.pump()
 
     def drained(self) -> None:
         """The socket took everything it was given."""
-        if self.state == "online" and (self.position < self.stream.end or self.file is not None):
+        waits = self.file is not None or (self.position < self.stream.end and not self._held)
+        if self.state == "online" and waits:
             self.client.engine.loop.call_soon(self.pump)
 
     def pump(self) -> None:
@@ -98,7 +104,7 @@ class ReplicaLink:
             self.file.close()
             self.file = None
             self.acknowledged_at = time.monotonic()
-        if self.wants_file_only:
+        if self.wants_file_only or self._held:
             return b""
         data = self.stream.read(self.position, PIECE)
         self.position += len(data)
