@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CLIENT_UNAUTHENTICATED = 1 << 0
-UNAUTHENTICATED_OUTPUT = 1024  # bytes that somebody who has not logged in may leave unread
+UNAUTHENTICATED_OUTPUT = (
+    1024  # bytes that somebody who has not logged in may leave unread (Redis: REPLY_BUFFER_SIZE_UNAUTHENTICATED_CLIENT)
+)
 COMMANDS: list[object] = []
 
 
@@ -37,7 +39,7 @@ class OutputLimits:
         kind = kind_of(client)
         if kind == PRIMARY or client.closing or client.closed:
             return
-        if client.gates & CLIENT_UNAUTHENTICATED and size > UNAUTHENTICATED_OUTPUT * 64:
+        if client.gates & CLIENT_UNAUTHENTICATED and size > UNAUTHENTICATED_OUTPUT:
             self.close(client, size)
             return
         hard, soft, seconds = self.limits[kind]

@@ -1,5 +1,5 @@
 # cython: boundscheck=False, wraparound=False, cdivision=True
-"""Geo commands on single members, and the walk over those around a place that `geo_search` asks for.
+"""Geo commands on single members; searching around a place is `geo_near`'s part.
 
 Positions are 52-bit geohashes, kept as the scores of a sorted set (`values.geohash`).
 """
@@ -13,11 +13,10 @@ from libc.string cimport memcpy
 from scrubjay_engine.commands.hot cimport EVENT_ZSET, bytes_of, note, signal_ready, word_is
 from scrubjay_engine.core.client cimport Client
 from scrubjay_engine.core.command cimport Arg, make_hot
-from scrubjay_engine.values.geohash cimport Shape, hash_of, metres_between, on_earth, position_of, write_text
+from scrubjay_engine.values.geohash cimport hash_of, metres_between, on_earth, position_of, write_text
 from scrubjay_engine.values.sorted_set_value cimport (
-    ZADD_ADDED, ZADD_NX, ZADD_UPDATED, ZADD_XX, SortedPlace, SortedSetValue, zset_add, zset_score, zset_seek, zset_step, zset_view,
+    ZADD_ADDED, ZADD_NX, ZADD_UPDATED, ZADD_XX, SortedSetValue, zset_add, zset_score,
 )
-from scrubjay_engine.values.view cimport View, view_bytes
 
 from scrubjay_engine.commands.geo import parse_unit
 from scrubjay_engine.core.command import family, key
@@ -165,6 +164,13 @@ cdef int geohash_command(Client client, Arg* argv, int argc) except -1:
     return 0
 
 
+cdef int add_distance(Client client, double metres) except -1:
+    """Four decimals, halves to even."""
+    cdef char text[64]
+    cdef long long scaled = llrint(metres * 10000)
+    return client.add_bulk(text, snprintf(text, 64, b"%lld.%04lld", scaled // 10000, scaled % 10000))
+
+
 cdef int geodist_command(Client client, Arg* argv, int argc) except -1:
     cdef double unit = 1.0
     cdef SortedSetValue value
@@ -174,8 +180,6 @@ cdef int geodist_command(Client client, Arg* argv, int argc) except -1:
     cdef double latitude1 = 0
     cdef double longitude2 = 0
     cdef double latitude2 = 0
-    cdef char text[64]
-    cdef long long scaled
     if argc == 5:
         unit = parse_unit(bytes_of(&argv[4]))
     elif argc > 5:
@@ -187,34 +191,7 @@ cdef int geodist_command(Client client, Arg* argv, int argc) except -1:
         return client.add_null()
     position_of(first, &longitude1, &latitude1)
     position_of(second, &longitude2, &latitude2)
-    scaled = llrint(metres_between(longitude1, latitude1, longitude2, latitude2) / unit * 10000)
-    return client.add_bulk(text, snprintf(text, 64, b"%lld.%04lld", scaled // 10000, scaled % 10000))
-
-
-def find_members(SortedSetValue value not None, Shape shape not None, Py_ssize_t limit) -> list:
-    """[(metres, member, score, longitude, latitude), ...] inside a shape, cell by cell; at most `limit` unless 0."""
-    cdef list found = []
-    cdef SortedPlace place
-    cdef View member
-    cdef double longitude = 0
-    cdef double latitude = 0
-    cdef double metres = 0
-    cdef double score, top
-    for low, high in shape.ranges():
-        top = high
-        if not zset_seek(value, value.rank_of_score(low), &place):
-            continue
-        while True:
-            score = zset_view(&place, &member)
-            if score >= top:
-                break
-            if shape.inside(score, &longitude, &latitude, &metres):
-                found.append((metres, view_bytes(&member), score, longitude, latitude))
-                if limit and len(found) >= limit:
-                    return found
-            if not zset_step(&place, False):
-                break
-    return found
+    return add_distance(client, metres_between(longitude1, latitude1, longitude2, latitude2) / unit)
 
 
 def table() -> list:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from scrubjay_engine.commands.arguments import integer
 from scrubjay_engine.commands.floats import parse_double
 from scrubjay_engine.commands.geo import parse_position, parse_unit, show_distance, show_position
-from scrubjay_engine.commands.geo_members import find_members
+from scrubjay_engine.commands.geo_walk import find_members
 from scrubjay_engine.core.client import Client
 from scrubjay_engine.core.command import KeySpec, command, family, key, keyword
 from scrubjay_engine.core.engine import NOTIFY_GENERIC, NOTIFY_ZSET
@@ -236,6 +236,7 @@ def georadiusbymember_ro(client: Client, args: list[bytes]) -> object:
 
 
 def geosearch(client: Client, args: list[bytes]) -> object:
+    """All of GEOSEARCH; `geo_near` has its row in the table and serves the usual forms itself."""
     value = client.db.read(args[1], SortedSetValue)
     search = Search(modern=True, may_store=False)
     take_options(search, value, args, 2, args[0])
@@ -308,16 +309,6 @@ COMMANDS = family(
             keys=key(1),
             since="3.2.10",
             summary="Finds the members within a distance of another one.",
-            complexity="O(N+log M): N members in the cells around, M in the index",
-        ),
-        command(
-            "geosearch",
-            geosearch,
-            -7,
-            "readonly",
-            keys=key(1),
-            since="6.2.0",
-            summary="Finds the members within a circle or a box.",
             complexity="O(N+log M): N members in the cells around, M in the index",
         ),
         command(

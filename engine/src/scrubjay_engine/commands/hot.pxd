@@ -9,6 +9,7 @@ from scrubjay_engine.values.view cimport View
 
 cdef enum:
     EVENT_GENERIC = 1 << 2   # the classes of keyspace events (core/engine)
+    EVENT_STRING = 1 << 3
     EVENT_LIST = 1 << 4
     EVENT_SET = 1 << 5
     EVENT_HASH = 1 << 6

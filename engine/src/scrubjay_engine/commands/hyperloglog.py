@@ -28,6 +28,7 @@ def checked(value: bytes | None) -> bytes | None:
 
 
 def pfadd(client: Client, args: list[bytes]) -> int:
+    """All of PFADD; `hyperloglog_add` has its row in the table and serves dense values itself."""
     value = checked(client.db.string(args[1]))
     try:
         changed = hyperloglog.add(hyperloglog.EMPTY if value is None else value, args[2:], sparse_limit(client))
@@ -117,16 +118,6 @@ def pfselftest(client: Client, args: list[bytes]) -> str:
 COMMANDS = family(
     "hyperloglog",
     [
-        command(
-            "pfadd",
-            pfadd,
-            -2,
-            "write denyoom fast",
-            keys=key(1, "RW insert"),
-            since="2.8.9",
-            summary="Adds elements to a HyperLogLog, made if it does not exist.",
-            complexity="O(1) for each element",
-        ),
         command(
             "pfcount",
             pfcount,

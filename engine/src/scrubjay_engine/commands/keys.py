@@ -1,122 +1,14 @@
-"""Commands on keys of any type: existence, expiry, names, iteration, OBJECT."""
+"""Commands on keys of any type: names, iteration, OBJECT. Existence and expiry are in `lifetimes`."""
 
 from __future__ import annotations
 
-from scrubjay_engine.commands.arguments import expire_ms, integer
+from scrubjay_engine.commands.arguments import integer
 from scrubjay_engine.commands.glob import glob_matches
 from scrubjay_engine.core.client import Client
-from scrubjay_engine.core.command import command, family, key, keys
+from scrubjay_engine.core.command import command, family, key
 from scrubjay_engine.core.engine import NOTIFY_GENERIC
 from scrubjay_engine.core.errors import NO_KEY, SYNTAX, CommandError
 from scrubjay_engine.core.keyspace import Database, lfu_frequency
-
-
-def delete(client: Client, args: list[bytes]) -> int:
-    removed = 0
-    for name in args[1:]:
-        if client.db.delete(name):
-            removed += 1
-            client.db.changed(name)
-            client.notify(NOTIFY_GENERIC, "del", name)
-    return removed
-
-
-def exists(client: Client, args: list[bytes]) -> int:
-    return sum(client.db.exists(name) for name in args[1:])
-
-
-def touch(client: Client, args: list[bytes]) -> int:
-    return sum(client.db.exists(name) for name in args[1:])
-
-
-def type_of(client: Client, args: list[bytes]) -> str:
-    return client.db.type_of(args[1])
-
-
-# -- expiry ------------------------------------------------------------------------------------------------------------
-
-
-def _expire(client: Client, args: list[bytes], seconds: bool, absolute: bool) -> int:
-    name = args[1]
-    conditions = {word.upper() for word in args[3:]}
-    unknown = [word for word in args[3:] if word.upper() not in (b"NX", b"XX", b"GT", b"LT")]
-    if unknown:
-        raise CommandError(b"ERR Unsupported option " + unknown[0])
-    if b"NX" in conditions and len(conditions) > 1:
-        raise CommandError("ERR NX and XX, GT or LT options at the same time are not compatible")
-    if b"GT" in conditions and b"LT" in conditions:
-        raise CommandError("ERR GT and LT options at the same time are not compatible")
-    at = expire_ms(client, args[2], seconds, absolute)
-    present = client.db.expire_at(name)
-    if present == -2 or not _may_expire(conditions, present, at):
-        return 0
-    keyspace = client.engine.keyspace
-    if at <= keyspace.now_ms and keyspace.expires_delete and not keyspace.expiry_ignored:
-        client.db.delete(name)
-        client.db.changed(name)
-        client.rewrite([b"DEL", name])
-        client.notify(NOTIFY_GENERIC, "del", name)
-        return 1
-    client.db.set_expire(name, at)
-    client.db.changed(name)
-    client.rewrite([b"PEXPIREAT", name, b"%d" % at])
-    client.notify(NOTIFY_GENERIC, "expire", name)
-    return 1
-
-
-def _may_expire(conditions: set[bytes], present: int, at: int) -> bool:
-    if b"NX" in conditions and present != -1:
-        return False
-    if b"XX" in conditions and present == -1:
-        return False
-    # No expiry counts as infinitely far away.
-    if b"GT" in conditions and (present == -1 or at <= present):
-        return False
-    return not (b"LT" in conditions and present != -1 and at >= present)
-
-
-def expire(client: Client, args: list[bytes]) -> int:
-    return _expire(client, args, seconds=True, absolute=False)
-
-
-def pexpire(client: Client, args: list[bytes]) -> int:
-    return _expire(client, args, seconds=False, absolute=False)
-
-
-def expireat(client: Client, args: list[bytes]) -> int:
-    return _expire(client, args, seconds=True, absolute=True)
-
-
-def pexpireat(client: Client, args: list[bytes]) -> int:
-    return _expire(client, args, seconds=False, absolute=True)
-
-
-def pttl(client: Client, args: list[bytes]) -> int:
-    at = client.db.expire_at(args[1])
-    return at if at < 0 else max(at - client.engine.keyspace.now_ms, 0)
-
-
-def ttl(client: Client, args: list[bytes]) -> int:
-    left = pttl(client, args)
-    return left if left < 0 else (left + 500) // 1000
-
-
-def pexpiretime(client: Client, args: list[bytes]) -> int:
-    return client.db.expire_at(args[1])
-
-
-def expiretime(client: Client, args: list[bytes]) -> int:
-    at = client.db.expire_at(args[1])
-    return at if at < 0 else (at + 500) // 1000
-
-
-def persist(client: Client, args: list[bytes]) -> int:
-    if not client.db.persist(args[1]):
-        return 0
-    client.db.changed(args[1])
-    client.notify(NOTIFY_GENERIC, "persist", args[1])
-    return 1
-
 
 # -- names -------------------------------------------------------------------------------------------------------------
 
@@ -349,20 +241,6 @@ RO, RW = "RO", "RW update"
 COMMANDS = family(
     "generic",
     [
-        command("del", delete, -2, "write", keys=keys(1, -1, 1, "RM delete"), summary="Delete keys.", complexity="O(N) keys"),
-        command("unlink", delete, -2, "write fast", keys=keys(1, -1, 1, "RM delete"), since="4.0.0", summary="Delete keys; memory is freed in slices.", complexity="O(1) a key"),
-        command("exists", exists, -2, "readonly fast", keys=keys(1, -1, 1, RO), summary="How many of these keys exist.", complexity="O(N) keys"),
-        command("touch", touch, -2, "readonly fast", keys=keys(1, -1, 1, RO), since="3.2.1", summary="Mark keys as just used.", complexity="O(N) keys"),
-        command("type", type_of, 2, "readonly fast", keys=key(1, RO), summary="The type of a key's value.", complexity="O(1)"),
-        command("expire", expire, -3, "write fast", keys=key(1, RW), summary="Let a key expire in so many seconds.", complexity="O(1)"),
-        command("pexpire", pexpire, -3, "write fast", keys=key(1, RW), since="2.6.0", summary="Let a key expire in so many milliseconds.", complexity="O(1)"),
-        command("expireat", expireat, -3, "write fast", keys=key(1, RW), since="1.2.0", summary="Let a key expire at a time in seconds since 1970.", complexity="O(1)"),
-        command("pexpireat", pexpireat, -3, "write fast", keys=key(1, RW), since="2.6.0", summary="Let a key expire at a time in milliseconds since 1970.", complexity="O(1)"),
-        command("ttl", ttl, 2, "readonly fast", keys=key(1, "RO access"), summary="Seconds until a key expires.", complexity="O(1)"),
-        command("pttl", pttl, 2, "readonly fast", keys=key(1, "RO access"), since="2.6.0", summary="Milliseconds until a key expires.", complexity="O(1)"),
-        command("expiretime", expiretime, 2, "readonly fast", keys=key(1, "RO access"), since="7.0.0", summary="When a key expires, in seconds since 1970.", complexity="O(1)"),
-        command("pexpiretime", pexpiretime, 2, "readonly fast", keys=key(1, "RO access"), since="7.0.0", summary="When a key expires, in milliseconds since 1970.", complexity="O(1)"),
-        command("persist", persist, 2, "write fast", keys=key(1, RW), since="2.2.0", summary="Let a key no longer expire.", complexity="O(1)"),
         command("rename", rename, 3, "write", keys=[*key(1, "RW access delete"), *key(2, "OW update")], summary="Give a key another name.", complexity="O(1)"),
         command("renamenx", renamenx, 3, "write fast", keys=[*key(1, "RW access delete"), *key(2, "OW insert")], summary="Give a key another name if that is free.", complexity="O(1)"),
         command("move", move, 3, "write fast", keys=key(1, "RW access update"), summary="Move a key to another database.", complexity="O(1)"),

@@ -7,6 +7,8 @@ Anything else (MINID, LIMIT, NOMKSTREAM, incomplete IDs, errors) goes to `stream
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.stdint cimport int64_t, uint64_t
 
+from scrubjay_engine.commands.hot cimport word_is
+from scrubjay_engine.commands.stream_wire cimport full_id, is_char
 from scrubjay_engine.core.client cimport Client
 from scrubjay_engine.core.command cimport Arg, Command, make_hot
 from scrubjay_engine.core.engine cimport CLIENT_PRIMARY
@@ -35,40 +37,11 @@ cdef struct Plan:
     ID id
 
 
-cdef inline bint is_char(Arg* arg, char c) noexcept:
-    return arg.size == 1 and arg.data[0] == c
-
-
-cdef bint word_maxlen(Arg* arg) noexcept:
-    cdef Py_ssize_t i
-    if arg.size != 6:
-        return False
-    for i in range(6):
-        if (arg.data[i] & 0xDF) != b"MAXLEN"[i]:
-            return False
-    return True
-
-
-cdef bint full_id(Arg* arg, ID* id) noexcept:
-    """True and the ID when both halves are given in plain decimal (as far as int64 goes: that is until the year 292 million)."""
-    cdef Py_ssize_t dash = 0
-    cdef int64_t ms, seq
-    while dash < arg.size and arg.data[dash] != c"-":
-        dash += 1
-    if dash == arg.size or not parse_int64(arg.data, dash, &ms):
-        return False
-    if not parse_int64(arg.data + dash + 1, arg.size - dash - 1, &seq) or ms < 0 or seq < 0:
-        return False
-    id.ms = <uint64_t>ms
-    id.seq = <uint64_t>seq
-    return True
-
-
 cdef bint understand(Arg* argv, int argc, Plan* plan) noexcept:
     cdef int at = 2
     plan.trims = plan.approximate = False
     plan.longest = 0
-    if argc > 6 and word_maxlen(&argv[2]):
+    if argc > 6 and word_is(&argv[2], b"MAXLEN", 6):
         plan.trims = True
         at = 3
         if is_char(&argv[3], c"~") or is_char(&argv[3], c"="):

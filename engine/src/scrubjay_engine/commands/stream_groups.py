@@ -184,7 +184,7 @@ def propagate_group_id(client: Client, key_name: bytes, group_name: bytes, group
     client.also_propagate([b"XGROUP", b"SETID", key_name, group_name, last, b"ENTRIESREAD", entries_read])
 
 
-# -- XACK, XPENDING ----------------------------------------------------------------------------------------------------
+# -- XACK, XPENDING: `stream_delivery` has their rows in the table and serves the usual forms itself --------------------
 
 
 def xack(client: Client, args: list[bytes]) -> int:
@@ -459,27 +459,6 @@ COMMANDS = family(
                     complexity="O(1)",
                 ),
             ],
-        ),
-        command(
-            "xack",
-            xack,
-            -4,
-            "write fast",
-            keys=key(1, "RW update"),
-            since="5.0.0",
-            summary="Acknowledges entries that a group was given.",
-            complexity="O(1) for each entry",
-        ),
-        command(
-            "xpending",
-            xpending,
-            -3,
-            "readonly",
-            keys=key(1, "RO access"),
-            since="5.0.0",
-            summary="Shows a group's pending entries.",
-            complexity="O(N) of the entries shown",
-            tips=["nondeterministic_output"],
         ),
         command(
             "xclaim",

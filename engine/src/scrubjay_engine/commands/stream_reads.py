@@ -14,7 +14,7 @@ from scrubjay_engine.commands.stream_ids import parse_id, with_group
 from scrubjay_engine.core.client import NOT_READY, NULL_ARRAY, Client, Pairs
 from scrubjay_engine.core.command import command, family, keyword
 from scrubjay_engine.core.errors import SYNTAX, CommandError
-from scrubjay_engine.values.stream_groups import UNKNOWN, Consumer, Group
+from scrubjay_engine.values.stream_groups import Consumer, Group
 from scrubjay_engine.values.stream_value import MAX_ID, StreamValue, format_id
 
 BLOCKED_COUNT = 1000  # a reader that waited without COUNT gets at most so many: its ID may have been far back
@@ -137,6 +137,7 @@ def xread(client: Client, args: list[bytes]) -> object:
 
 
 def xreadgroup(client: Client, args: list[bytes]) -> object:
+    """All of XREADGROUP; `stream_delivery` has its row in the table and serves the usual forms itself."""
     read = parse_read(client, args, True)
     after: list[int] = []
     where = b" in XREADGROUP with GROUP option"
@@ -190,11 +191,7 @@ def read_new(client: Client, read: Read, stream: StreamValue, group: Group, name
     now = client.engine.keyspace.now_ms
     given: list[object] = []
     for number, entry in stream.range_with_ids(group.last_id + 1, MAX_ID, count or -1):
-        if group.entries_read != UNKNOWN and not stream.has_deleted_since(number):
-            group.entries_read += 1
-        elif stream.entries_added:
-            group.entries_read = stream.entries_up_to(number)
-        group.last_id = number
+        group.advance(stream, number)
         given.append(entry)
         if not read.noack:
             group.assign(number, consumer, now, 1)
@@ -226,16 +223,6 @@ COMMANDS = family(
             keys=keyword("STREAMS", 1, "RO access", -1, 1, 2),
             since="5.0.0",
             summary="Reads entries of several streams above given IDs, waiting for them if asked to.",
-            complexity="O(N) of the entries read",
-        ),
-        command(
-            "xreadgroup",
-            xreadgroup,
-            -7,
-            "write blocking",
-            keys=keyword("STREAMS", 4, "RO access", -1, 1, 2),
-            since="5.0.0",
-            summary="Reads entries of several streams for a consumer of a group, waiting for them if asked to.",
             complexity="O(N) of the entries read",
         ),
     ],

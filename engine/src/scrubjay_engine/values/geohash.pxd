@@ -10,7 +10,13 @@ cdef double metres_between(double longitude1, double latitude1, double longitude
 cdef void write_text(double score, char* text) noexcept nogil
 
 
+cdef struct ScoreRange:
+    uint64_t low
+    uint64_t high           # excluded
+
+
 cdef class Shape:
     cdef readonly double longitude, latitude, radius, width, height
 
     cdef bint inside(self, double score, double* longitude, double* latitude, double* metres) noexcept
+    cdef int cover(self, ScoreRange* ranges) noexcept

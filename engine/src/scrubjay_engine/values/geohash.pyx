@@ -23,6 +23,10 @@ cdef double MERCATOR_LIMIT = 20037726.37        # half the equator in Web Mercat
 cdef double RADIANS = M_PI / 180.0
 cdef uint64_t LONGITUDE_BITS = 0xAAAAAAAAAAAAAAAAULL
 cdef uint64_t LATITUDE_BITS = 0x5555555555555555ULL
+cdef int[9] EAST        # the order of cells: the centre's, then those around it
+cdef int[9] NORTH
+EAST[:] = [0, 0, 0, 1, -1, 1, -1, 1, -1]
+NORTH[:] = [0, 1, -1, 0, 0, 1, 1, -1, -1]
 cdef const char* ALPHABET = b"0123456789bcdefghjkmnpqrstuvwxyz"
 
 
@@ -219,13 +223,20 @@ cdef class Shape:
 
     def ranges(self) -> list:
         """Score ranges [(low, high), ...] (high excluded) that cover the shape: the centre's cell, then those around it."""
+        cdef ScoreRange ranges[9]
+        cdef int i
+        return [(ranges[i].low, ranges[i].high) for i in range(self.cover(ranges))]
+
+    cdef int cover(self, ScoreRange* ranges) noexcept:
+        """As `ranges`, into room for nine; how many."""
         cdef Area bounds = bounds_of(self)
         cdef int step = steps_for(self)
         cdef Cell centre = Cell(cell_bits(self.longitude, self.latitude, LATITUDE_LIMIT, step), step)
         cdef Cell cell
         cdef Area area
         cdef Cell previous = Cell(0, 0)
-        cdef int east, north
+        cdef int east, north, i
+        cdef int found = 0
         if step > 1 and (
             area_of(neighbour(centre, 0, 1)).north < bounds.north
             or area_of(neighbour(centre, 0, -1)).south > bounds.south
@@ -235,8 +246,9 @@ cdef class Shape:
             step -= 1
             centre = Cell(cell_bits(self.longitude, self.latitude, LATITUDE_LIMIT, step), step)
         area = area_of(centre)
-        found = []
-        for east, north in _ORDER:
+        for i in range(9):
+            east = EAST[i]
+            north = NORTH[i]
             if step >= 2 and (
                 (north < 0 and area.south < bounds.south)
                 or (north > 0 and area.north > bounds.north)
@@ -248,7 +260,9 @@ cdef class Shape:
             if found and cell.bits == previous.bits:    # a very wide shape: neighbours wrap around to the same cell
                 continue
             previous = cell
-            found.append((cell.bits << (52 - 2 * step), (cell.bits + 1) << (52 - 2 * step)))
+            ranges[found].low = cell.bits << (52 - 2 * step)
+            ranges[found].high = (cell.bits + 1) << (52 - 2 * step)
+            found += 1
         return found
 
 
@@ -279,6 +293,3 @@ cdef int steps_for(Shape shape) noexcept:
     if fabs(shape.latitude) > 66:
         step -= 2 if fabs(shape.latitude) > 80 else 1
     return max(1, min(step, FULL_STEP))
-
-
-_ORDER = ((0, 0), (0, 1), (0, -1), (1, 0), (-1, 0), (1, 1), (-1, 1), (1, -1), (-1, -1))

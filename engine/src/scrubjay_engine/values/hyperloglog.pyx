@@ -18,8 +18,8 @@ from libc.string cimport memcmp, memcpy, memset
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 
 from .hyperloglog_registers cimport (
-    CHANGED, CORRUPT, DENSE, DENSE_SIZE, HEADER, RANK_BITS, REGISTERS, SPARSE, SPARSE_SIZE, STALE,
-    Run, Sketch, dense_get, dense_raise, make_stale, merge_into, place, promote, raise_register, read_run,
+    CHANGED, CORRUPT, DENSE, DENSE_SIZE, HEADER, RANK_BITS, REGISTERS, SPARSE, SPARSE_SIZE,
+    Run, Sketch, make_stale, merge_into, place, promote, raise_register, read_run,
 )
 
 cdef extern from "math.h" nogil:
@@ -155,29 +155,6 @@ def add(bytes data not None, list elements not None, Py_ssize_t sparse_limit):
         return None
     make_stale(&sketch)
     return store(&sketch)
-
-
-def add_dense(unsigned char[::1] data not None, list elements not None) -> bool:
-    """Add elements to a dense value in place; True when a register changed (the cached count is then marked stale)."""
-    cdef int index = 0
-    cdef int rank
-    cdef bint changed = False
-    cdef bytes element
-    cdef uint8_t* registers
-    if data.shape[0] != DENSE_SIZE or data[4] != DENSE:
-        raise ValueError("not a dense value")
-    registers = &data[HEADER]
-    for element in elements:
-        rank = place(<const uint8_t*>PyBytes_AS_STRING(element), PyBytes_GET_SIZE(element), &index)
-        if index == REGISTERS - 1:      # the packed neighbour byte would be past the end
-            if rank > registers[DENSE_SIZE - HEADER - 1] >> 2:
-                registers[DENSE_SIZE - HEADER - 1] = <uint8_t>((registers[DENSE_SIZE - HEADER - 1] & 3) | (rank << 2))
-                changed = True
-        elif dense_raise(registers, index, rank) == CHANGED:
-            changed = True
-    if changed:
-        data[15] |= STALE
-    return changed
 
 
 def cached_count(bytes data not None):

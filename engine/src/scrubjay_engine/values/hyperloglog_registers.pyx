@@ -50,7 +50,11 @@ cdef int place(const uint8_t* data, Py_ssize_t size, int* index) noexcept nogil:
 cdef int dense_get(const uint8_t* registers, int index) noexcept nogil:
     cdef int at = index * 6
     cdef int byte = at >> 3
-    return ((registers[byte] | (<int>registers[byte + 1] << 8)) >> (at & 7)) & 63
+    cdef int shift = at & 7
+    cdef int bits = registers[byte] >> shift
+    if shift > 2:       # else the next byte has no part in it: behind the last register there is none
+        bits |= <int>registers[byte + 1] << (8 - shift)
+    return bits & 63
 
 
 cdef void dense_put(uint8_t* registers, int index, int value) noexcept nogil:

@@ -26,18 +26,8 @@ cdef enum:
     GROUP_BYTES = 400
 
 
-cdef struct Pending:
-    int64_t delivered_at
-    int64_t deliveries
-    PyObject* consumer      # borrowed: a consumer outlives its pending entries
-
-
 cdef class Consumer:
     """A name that reads for a group."""
-
-    cdef readonly bytes name
-    cdef public int64_t seen_at     # when it last asked for entries
-    cdef Index pending
 
     def __cinit__(self, bytes name not None, int64_t seen_at):
         self.name = name
@@ -68,13 +58,8 @@ cdef class Consumer:
 cdef class Group:
     """A consumer group: the last ID it was given, and its pending entries."""
 
-    cdef public object last_id
-    cdef public int64_t entries_read
-    cdef readonly dict consumers        # name -> Consumer
-    cdef Index pending
-
     def __cinit__(self, object last_id=0, int64_t entries_read=UNKNOWN):
-        self.last_id = last_id
+        self.last = to_id(last_id)
         self.entries_read = entries_read
         self.consumers = {}
 
@@ -89,6 +74,14 @@ cdef class Group:
             cursor_next(&self.pending, &cursor)
             slot = cursor_slot(&self.pending, &cursor)
         index_release(&self.pending)
+
+    @property
+    def last_id(self) -> int:
+        return from_id(self.last)
+
+    @last_id.setter
+    def last_id(self, number):
+        self.last = to_id(number)
 
     cdef void drop_last(self) noexcept:
         cdef Cursor cursor
@@ -133,7 +126,9 @@ cdef class Group:
 
     def assign(self, object number, Consumer consumer not None, int64_t delivered_at, int64_t deliveries) -> None:
         """Make an entry pending with a consumer, taking it from another one if need be."""
-        cdef ID id = to_id(number)
+        self.give(to_id(number), consumer, delivered_at, deliveries)
+
+    cdef int give(self, ID id, Consumer consumer, int64_t delivered_at, int64_t deliveries) except -1:
         cdef void** found = index_find(&self.pending, id)
         cdef Pending* entry
         if found != NULL:
@@ -148,6 +143,19 @@ cdef class Group:
         entry.consumer = <PyObject*>consumer
         entry.delivered_at = delivered_at
         entry.deliveries = deliveries
+        return 0
+
+    def advance(self, StreamValue stream not None, object number) -> None:
+        """The group is given this entry, the next one it has not had: it counts as read."""
+        self.pass_entry(stream, to_id(number))
+
+    cdef int pass_entry(self, StreamValue stream, ID id) except -1:
+        if self.entries_read != UNKNOWN and not stream.deleted_since(id):
+            self.entries_read += 1
+        elif stream.entries_added:
+            self.entries_read = stream.added_up_to(id)
+        self.last = id
+        return 0
 
     def pending_entry(self, object number) -> tuple | None:
         """(consumer, delivered at, deliveries) of a pending ID, or None."""
@@ -160,7 +168,9 @@ cdef class Group:
 
     def acknowledge(self, object number) -> bool:
         """No longer pending; False when it was not."""
-        cdef ID id = to_id(number)
+        return self.release(to_id(number))
+
+    cdef bint release(self, ID id) noexcept:
         cdef Pending* entry = <Pending*>index_remove(&self.pending, id)
         if entry == NULL:
             return False
@@ -251,7 +261,7 @@ cdef class Group:
         return from_id(cursor_slot(&self.pending, &first).id), from_id(cursor_slot(&self.pending, &last).id)
 
     def copy(self) -> Group:
-        cdef Group twin = Group(self.last_id, self.entries_read)
+        cdef Group twin = Group(from_id(self.last), self.entries_read)
         for name, consumer in self.consumers.items():
             twin.consumers[name] = Consumer(name, consumer.seen_at)
         for number, consumer, delivered_at, deliveries in self.pending_range(0, (1 << 128) - 1):

@@ -2,8 +2,9 @@
 
 from libc.stdint cimport int64_t, uint8_t
 
-from scrubjay_engine.values.listpack cimport Pack
+from scrubjay_engine.values.listpack cimport Pack, entry_after, entry_view
 from scrubjay_engine.values.stream_index cimport ID
+from scrubjay_engine.values.view cimport View
 
 
 cdef enum:
@@ -28,6 +29,33 @@ cdef struct Item:           # one entry of an open node
     int64_t fields
     uint8_t* body           # the first value, or the first field where the fields are the entry's own
     uint8_t* after          # behind the entry
+
+cdef struct Fields:         # a walk over an entry's fields and values
+    uint8_t* name           # the next field, where the fields are the master entry's; else NULL
+    uint8_t* at             # the next value, or the next field in front of its value
+    int64_t left
+
+
+cdef inline void fields_begin(Node* node, Item* item, Fields* fields) noexcept nogil:
+    fields.name = node.names if item.flags & SAME_FIELDS else NULL
+    fields.at = item.body
+    fields.left = item.fields
+
+
+cdef inline bint fields_next(Fields* fields, View* name, View* value) noexcept nogil:
+    """The next field and its value; False when there is none."""
+    if fields.left == 0:
+        return False
+    fields.left -= 1
+    if fields.name != NULL:
+        entry_view(fields.name, name)
+        fields.name = entry_after(fields.name)
+    else:
+        entry_view(fields.at, name)
+        fields.at = entry_after(fields.at)
+    entry_view(fields.at, value)
+    fields.at = entry_after(fields.at)
+    return True
 
 
 cdef Pack* node_new(ID id, const Piece* pieces, Py_ssize_t count) except NULL

@@ -180,19 +180,10 @@ cdef int node_delete(Pack** pack, uint8_t* at) except -1:
 cdef list node_pairs(Node* node, Item* item):
     """[field, value, ...] of an entry."""
     cdef list pairs = []
-    cdef View view
-    cdef uint8_t* name = node.names
-    cdef uint8_t* at = item.body
-    cdef int64_t i
-    for i in range(item.fields):
-        if item.flags & SAME_FIELDS:
-            entry_view(name, &view)
-            name = entry_after(name)
-        else:
-            entry_view(at, &view)
-            at = entry_after(at)
-        pairs.append(view_bytes(&view))
-        entry_view(at, &view)
-        at = entry_after(at)
-        pairs.append(view_bytes(&view))
+    cdef Fields fields
+    cdef View name, value
+    fields_begin(node, item, &fields)
+    while fields_next(&fields, &name, &value):
+        pairs.append(view_bytes(&name))
+        pairs.append(view_bytes(&value))
     return pairs

@@ -213,39 +213,24 @@ cdef class StreamValue:
     cdef list collect(self, ID start, ID end, int64_t count, bint reverse, bint numbers):
         cdef list found = []
         cdef list entry
-        cdef Cursor cursor
-        cdef Slot* slot
-        cdef Node node
-        cdef Item item
-        index_seek_at_most(&self.nodes, end if reverse else start, &cursor)
-        if cursor.chunk < 0 and not reverse:
-            index_first(&self.nodes, &cursor)
-        slot = cursor_slot(&self.nodes, &cursor)
-        while slot != NULL and count != 0:
-            if not reverse and compare_ids(slot.id, end) > 0:
-                break
-            node_open(<Pack*>slot.item, slot.id, &node)
-            node_start(&node, &item, reverse)
-            while count != 0 and (node_previous(&node, &item) if reverse else node_next(&node, &item)):
-                if compare_ids(item.id, start) < 0:
-                    if reverse:
-                        return found
-                    continue
-                if compare_ids(item.id, end) > 0:
-                    if not reverse:
-                        return found
-                    continue
-                if item.flags & DELETED:
-                    continue
-                entry = [id_bytes(item.id), node_pairs(&node, &item)]
-                found.append((from_id(item.id), entry) if numbers else entry)
-                count -= 1
-            if reverse:
-                cursor_previous(&self.nodes, &cursor)
-            else:
-                cursor_next(&self.nodes, &cursor)
-            slot = cursor_slot(&self.nodes, &cursor)
+        cdef Walk walk
+        self.walk(start, end, reverse, &walk)
+        while count != 0 and walk_next(&walk):
+            entry = [id_bytes(walk.item.id), node_pairs(&walk.node, &walk.item)]
+            found.append((from_id(walk.item.id), entry) if numbers else entry)
+            count -= 1
         return found
+
+    cdef void walk(self, ID start, ID end, bint reverse, Walk* walk) noexcept:
+        """Stand before the first live entry with start <= ID <= end, or behind the last one; `walk_next` goes on from there."""
+        walk.index = &self.nodes
+        walk.start = start
+        walk.end = end
+        walk.reverse = reverse
+        walk.opened = False
+        index_seek_at_most(walk.index, end if reverse else start, &walk.cursor)
+        if walk.cursor.chunk < 0 and not reverse:
+            index_first(walk.index, &walk.cursor)
 
     def last_live_id(self) -> int:
         """The highest ID that is not deleted; 0 in an empty stream."""
@@ -393,7 +378,9 @@ cdef class StreamValue:
 
     def has_deleted_since(self, object number) -> bool:
         """True when an entry that XDEL took out lies at or behind this ID, as far as the counters can tell."""
-        cdef ID id = to_id(number)
+        return self.deleted_since(to_id(number))
+
+    cdef bint deleted_since(self, ID id) noexcept:
         if self.length == 0 or (self.deleted.ms == 0 and self.deleted.seq == 0):
             return False
         if compare_ids(self.first, self.deleted) > 0:
@@ -402,7 +389,9 @@ cdef class StreamValue:
 
     def entries_up_to(self, object number) -> int:
         """How many entries were ever added up to this ID, or -1 where deleted entries make that unknowable."""
-        cdef ID id = to_id(number)
+        return self.added_up_to(to_id(number))
+
+    cdef int64_t added_up_to(self, ID id) noexcept:
         cdef int order
         if self.entries_added == 0:
             return 0
@@ -529,3 +518,30 @@ cdef bint node_is_full(Pack* pack, uint64_t bytes_added) noexcept nogil:
     if pack.used + LISTPACK_FRAME + bytes_added >= most:
         return True
     return node_max_entries > 0 and node_total(pack) >= node_max_entries
+
+
+cdef bint walk_next(Walk* walk) noexcept nogil:
+    """The next live entry is in `walk.item` (of the node `walk.node`); False when there is none. Void after any change of the stream."""
+    cdef Slot* slot
+    while True:
+        if not walk.opened:
+            slot = cursor_slot(walk.index, &walk.cursor)
+            if slot == NULL or (not walk.reverse and compare_ids(slot.id, walk.end) > 0):
+                return False
+            node_open(<Pack*>slot.item, slot.id, &walk.node)
+            node_start(&walk.node, &walk.item, walk.reverse)
+            walk.opened = True
+        while node_previous(&walk.node, &walk.item) if walk.reverse else node_next(&walk.node, &walk.item):
+            if compare_ids(walk.item.id, walk.start) < 0:
+                if walk.reverse:
+                    return False
+            elif compare_ids(walk.item.id, walk.end) > 0:
+                if not walk.reverse:
+                    return False
+            elif not walk.item.flags & DELETED:
+                return True
+        walk.opened = False
+        if walk.reverse:
+            cursor_previous(walk.index, &walk.cursor)
+        else:
+            cursor_next(walk.index, &walk.cursor)

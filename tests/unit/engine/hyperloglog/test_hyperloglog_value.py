@@ -74,16 +74,6 @@ def test_merging_is_adding_all(first: list[bytes], second: list[bytes]) -> None:
     assert hll.union_count([filled(first), filled(second)]) == hll.count(merged)
 
 
-@given(elements, elements)
-def test_adding_in_place_is_adding(first: list[bytes], second: list[bytes]) -> None:
-    dense = hll.to_dense(filled(first))
-    buffer = bytearray(dense)
-    changed = hll.add_dense(buffer, second)
-    added = hll.add(dense, second, LIMIT)
-    assert changed == (added is not None)
-    assert bytes(buffer) == (added or dense)
-
-
 def test_a_value_turns_dense_at_the_limit_and_stays_exact() -> None:
     rng = random.Random(1)
     value, seen = hll.EMPTY, []
