@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from scrubjay_engine.persistence.snapshot import Snapshot
+from scrubjay_engine.values.memory import used_memory
 
 if TYPE_CHECKING:
     from scrubjay_engine.core.engine import Engine
@@ -154,7 +155,7 @@ def common_facts(engine: Engine) -> dict[bytes, bytes]:
         b"redis-ver": b"7.0.15",
         b"redis-bits": b"64",
         b"ctime": b"%d" % time.time(),
-        b"used-mem": b"%d" % engine.parts.get("used_memory", int)(),
+        b"used-mem": b"%d" % used_memory(),
     }
 
 

@@ -41,6 +41,11 @@ class ReplicaLink:
         return "eof" in self.announced.get("capa", "").split()
 
     @property
+    def takes_exact(self) -> bool:
+        """Whether it reads values in forms that old servers do not know: a node of ours, or a backup, which is to lose nothing."""
+        return bool(self.uid) or "scrubjay-exact" in self.announced.get("capa", "").split()
+
+    @property
     def wants_file_only(self) -> bool:
         """`redis-cli --rdb`: no stream behind the image."""
         return self.announced.get("rdb-only") == "1"
@@ -112,7 +117,8 @@ class ReplicaLink:
 
     def over_limit(self, hard: int, soft: int, soft_seconds: int) -> bool:
         """Whether more waits for it than client-output-buffer-limit allows."""
-        waiting = self.stream.end - self.position + self.client.output_pending
+        unsent = 0 if self.wants_file_only else self.stream.end - self.position
+        waiting = unsent + self.client.output_pending
         if hard and waiting > hard:
             return True
         if not soft or waiting <= soft:

@@ -173,13 +173,14 @@ class Replication:
         self._image_wanted_since = None
         if self.follower is None:
             self.stream.forget_database()
-        exact = all(link.uid for link in waiting)
+        exact = all(link.takes_exact for link in waiting)
         directory = self.config.text("dir")
         greeting = b"+FULLRESYNC %b %d\r\n" % (self.history.replid.encode(), self.stream.end)
         consumers: list[Any] = []
         for link in waiting:
             link.position = self.stream.end
-            self.stream.readers.add(link)
+            if not link.wants_file_only:  # it never reads the stream: nothing is kept for it
+                self.stream.readers.add(link)
             if link.framed:
                 link.client.write_raw(greeting)
             to_socket = link.takes_eof and self.config.flag("repl-diskless-sync")
@@ -189,6 +190,7 @@ class Replication:
             b"repl-stream-db": b"%d" % max(self.stream.database, 0),
             b"repl-id": self.history.replid.encode(),
             b"repl-offset": b"%d" % self.stream.end,
+            b"scrubjay-keys": b"%d" % sum(len(db) for db in self.engine.keyspace.databases),  # for backups' manifests
         }
         log.info("Starting an image for %d replica(s) at offset %d", len(waiting), self.stream.end)
         self.engine.images.start("replication", consumers, exact=exact, facts=facts)
@@ -277,7 +279,9 @@ class Replication:
     def good_replicas(self) -> int:
         """Replicas online whose last word is at most `min-replicas-max-lag` seconds old."""
         longest = self.config.number("min-replicas-max-lag")
-        return sum(link.state == "online" and link.lag <= longest for link in self.links.values())
+        return sum(
+            link.state == "online" and link.lag <= longest and not link.wants_file_only for link in self.links.values()
+        )
 
     def _check_write(self) -> None:
         for error in self._write_refusals.values():
