@@ -90,6 +90,12 @@ class PubSub:
         if not client.subscriptions:
             client.gates &= ~CLIENT_SUBSCRIBED
 
+    def end_shard_channel(self, channel: bytes) -> None:
+        """This node does not serve the channel's slot any more: its subscribers are told that it is over."""
+        for client in list(self.shard_channels.get(channel, ())):
+            self.remove(client, "shard_channels", channel)
+            client.push([b"sunsubscribe", channel, _count(client, "shard_channels")])
+
     def forget(self, client: Client) -> None:
         """The client is gone, or RESET."""
         if client.subscriptions is not None:

@@ -45,4 +45,6 @@ MODULES = [
     "scrubjay_engine.commands.lolwut",
     "scrubjay_engine.commands.scripting",
     "scrubjay_engine.commands.functions",
+    "scrubjay_engine.commands.cluster",
+    "scrubjay_engine.commands.modules",
 ]

@@ -22,6 +22,7 @@ from scrubjay_engine.core.errors import (
     OOM,
     READONLY,
     CommandError,
+    Redirection,
     unknown_subcommand,
 )
 
@@ -132,7 +133,10 @@ cdef int reject(Client client, Command command, error) except -1:
     command.rejected += 1
     if command.name == "exec":  # refused itself: there is nothing left to wait for
         client.engine.parts["give_up_transaction"](client)
-        client.add_error(b"EXECABORT Transaction discarded because of: " + error.text.removeprefix(b"ERR "))
+        if isinstance(error, Redirection):
+            client.add_error(error.text)
+        else:
+            client.add_error(b"EXECABORT Transaction discarded because of: " + error.text.removeprefix(b"ERR "))
         return 0
     if client.multi is not None:
         client.multi.abort()

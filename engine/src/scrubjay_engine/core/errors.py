@@ -16,6 +16,10 @@ class CommandError(Exception):
         return self.text.split(b" ", 1)[0].decode(errors="replace")
 
 
+class Redirection(CommandError):
+    """What cluster mode answers instead of running a command: MOVED, ASK, CROSSSLOT, TRYAGAIN, CLUSTERDOWN. EXEC answers it as it is."""
+
+
 SYNTAX = CommandError("ERR syntax error")
 WRONGTYPE = CommandError("WRONGTYPE Operation against a key holding the wrong kind of value")
 NOT_INTEGER = CommandError("ERR value is not an integer or out of range")

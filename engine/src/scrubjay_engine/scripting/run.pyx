@@ -306,10 +306,10 @@ cdef class ScriptRun(WordsHost):
             self.engine.check_cluster(self.client, command, args)
         except CommandError as error:
             error.__traceback__ = None
-            if error.code == "CLUSTERDOWN":
+            if error.text == b"CLUSTERDOWN The cluster is down":
                 return b"ERR Script attempted to execute a command while the cluster is down"
-            if error.code == "CROSSSLOT":
-                return error.text
+            if error.text == b"CLUSTERDOWN The cluster is down and only accepts read commands":
+                return b"ERR Script attempted to execute a write command while the cluster is down and readonly"
             return b"ERR Script attempted to access a non local key in a cluster node"
         if not self.cross_slot:
             return self.slot_refusal(command, args)

@@ -1,0 +1,62 @@
+"""CLUSTER HELP, in our own words."""
+
+from __future__ import annotations
+
+from scrubjay_engine.commands.keys import help_lines
+
+
+def cluster_help_lines() -> list[str]:
+    """The lines of the reply."""
+    return help_lines(
+        "CLUSTER",
+        "ADDSLOTS <slot> [<slot> ...]",
+        "    Give slots to this node.",
+        "ADDSLOTSRANGE <start slot> <end slot> [<start slot> <end slot> ...]",
+        "    Give ranges of slots to this node.",
+        "BUMPEPOCH",
+        "    Raise this node's epoch above all it knows.",
+        "COUNT-FAILURE-REPORTS <node-id>",
+        "    How many nodes say that this one has failed.",
+        "COUNTKEYSINSLOT <slot>",
+        "    How many keys the slot holds here.",
+        "DELSLOTS <slot> [<slot> ...]",
+        "    Take slots away from this node.",
+        "DELSLOTSRANGE <start slot> <end slot> [<start slot> <end slot> ...]",
+        "    Take ranges of slots away from this node.",
+        "FAILOVER [FORCE|TAKEOVER]",
+        "    Make this replica the primary.",
+        "FLUSHSLOTS",
+        "    Take all slots away from this node, which must be empty.",
+        "FORGET <node-id>",
+        "    Strike a node off the list.",
+        "GETKEYSINSLOT <slot> <count>",
+        "    Keys of a slot, at most so many.",
+        "INFO",
+        "    State of the cluster in fields.",
+        "KEYSLOT <key>",
+        "    The slot of a key.",
+        "LINKS",
+        "    Connections to other nodes: none, nodes do not talk over a bus here.",
+        "MEET <ip> <port> [<bus-port>]",
+        "    Join another node (refused: there is no bus).",
+        "MYID",
+        "    This node's id.",
+        "NODES",
+        "    A line for each node: id, address, flags, primary, 0, 0, epoch, link, slots.",
+        "REPLICAS <node-id>",
+        "    The lines of a node's replicas.",
+        "REPLICATE <node-id>",
+        "    Follow another node (refused: there is no bus).",
+        "RESET [HARD|SOFT]",
+        "    Forget slots and other nodes; HARD also id and epoch.",
+        "SAVECONFIG",
+        "    Write the topology to disk again.",
+        "SET-CONFIG-EPOCH <epoch>",
+        "    Set the epoch of a new node.",
+        "SETSLOT <slot> (IMPORTING <node-id>|MIGRATING <node-id>|STABLE|NODE <node-id>)",
+        "    Move a slot by hand.",
+        "SHARDS",
+        "    Shards with their slots and nodes.",
+        "SLOTS",
+        "    Ranges of slots with the addresses and ids of their nodes.",
+    )
