@@ -28,6 +28,10 @@ LINK = ["-fsanitize=address"] if SANITIZE else ["-Wl,-s"] if not DEBUG else []
 COMPILING = bool({"build", "build_ext", "bdist_wheel"} & set(sys.argv))
 
 
+# Libraries of the system that a module is linked with (headers: Debian's libssl-dev).
+LIBRARIES = {"scrubjay_engine.security.tls": ["ssl", "crypto"]}
+
+
 def extension(path: Path) -> Extension:
     name = ".".join(path.relative_to(SOURCE).with_suffix("").parts)
     return Extension(
@@ -35,6 +39,7 @@ def extension(path: Path) -> Extension:
         [str(path)],
         extra_compile_args=[*COMPILE, "-Wno-unused-function", "-Wno-unreachable-code", "-fno-strict-aliasing"],
         extra_link_args=LINK,
+        libraries=LIBRARIES.get(name, []),
     )
 
 

@@ -18,7 +18,7 @@ from localkube.programs import digest
 
 SUITE = "bookworm"
 PACKAGES = "python3,python3-venv,ca-certificates"
-BUILD_PACKAGES = "ccache gcc libc6-dev python3-dev"
+BUILD_PACKAGES = "ccache gcc libc6-dev libssl-dev python3-dev"
 # of no use in a container: documentation, translations, package lists
 JUNK = (
     "usr/share/doc",

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from scrubjay_engine.replication.node import Node
 from scrubjay_engine.replication.role import Address, Refused
+from scrubjay_engine.security.service_ports import ServicePort
 
 if TYPE_CHECKING:
     from scrubjay_engine.server import Server
@@ -147,7 +148,7 @@ def install(server: Server) -> None:
             admin = AdminPort(node)
             addresses = server.config.text("admin-bind").split()
             everywhere = not addresses or "*" in addresses  # as `bind` spells it; asyncio's word for it is None
-            await asyncio.start_server(admin.serve, None if everywhere else addresses, port, limit=LONGEST_REQUEST)
+            await ServicePort(server, admin.serve, LONGEST_REQUEST).open(None if everywhere else addresses, port)
             log.info("Admin port %d open", port)
 
     server.before_listening.insert(0, listen)

@@ -6,6 +6,7 @@ are Redis' (config.c of 7.0), since tools match on them.
 
 from __future__ import annotations
 
+import contextlib
 import fnmatch
 import shlex
 from collections.abc import Callable, Iterable
@@ -97,7 +98,7 @@ class Config:
         self.given: set[str] = set()
         self._listeners: dict[str, list[Listener]] = {}
         self._checks: dict[str, list[Listener]] = {}
-        self._after: list[Callable[[set[str]], None]] = []
+        self._after: list[tuple[frozenset[str], Callable[[], None]]] = []
 
     # -- reading -------------------------------------------------------------------------------------------------------
 
@@ -143,6 +144,10 @@ class Config:
     def on_check(self, name: str, check: Listener) -> None:
         """Calls `check` before a value is taken; it refuses by ValueError."""
         self._checks.setdefault(name, []).append(check)
+
+    def after_change(self, names: Iterable[str], hook: Callable[[], None]) -> None:
+        """Calls `hook` once after a CONFIG SET that had any of these options, also with the values they had. It may raise ValueError to refuse."""
+        self._after.append((frozenset(names), hook))
 
     def set_at_start(self, name: str, text: str) -> None:
         """From a file or the command line. Raises ConfigError naming the option."""
@@ -205,13 +210,25 @@ class Config:
                         listener(value)
                 except ValueError as error:
                     raise self._failed(given, str(error)) from None
+            self._after_changes(planned)
         except CommandError:
             for name, value in before.items():
                 self.values[name] = value
                 for listener in self._listeners.get(name, ()):
                     listener(value)
+            with contextlib.suppress(CommandError):  # what was there before need not work either
+                self._after_changes(planned)
             raise
         self.given.update(planned)
+
+    def _after_changes(self, planned: dict[str, tuple[str, Value]]) -> None:
+        for names, hook in self._after:
+            concerned = [given for name, (given, _) in planned.items() if name in names]
+            if concerned:
+                try:
+                    hook()
+                except ValueError as error:
+                    raise self._failed(concerned[0], str(error)) from None
 
     @staticmethod
     def _failed(name: str, why: str) -> CommandError:

@@ -1,5 +1,6 @@
 """The HTTP port: `/metrics` for Prometheus, `/healthz` and `/readyz` for Kubernetes' probes. GET only, one answer a request, connections kept open.
 
+`https-port` serves them over mutual TLS (`node-tls-*`); with `http-metrics no` the plain port, which kubelets must reach, keeps the metrics to itself.
 `/healthz` is 200 while the loop turns. `/readyz` is 200 when the engine serves: not loading, and in managed mode with a role and, as a replica,
 a link that is up (`engine.parts["unready"]` are functions that name a reason not to be ready, or None).
 """
@@ -12,6 +13,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from scrubjay_engine.metrics import exposition
+from scrubjay_engine.security.service_ports import ServicePort
 
 if TYPE_CHECKING:
     from scrubjay_engine.server import Server
@@ -29,21 +31,27 @@ class HttpPort:
 
     def __init__(self, server: Server) -> None:
         self.server = server
-        self.listener: asyncio.Server | None = None
+        self.ports: list[ServicePort] = []
 
     async def start(self) -> None:
-        """Listens on `http-port` of all addresses; nothing when it is 0."""
-        port = self.server.config.number("http-port")
-        if port:
-            self.listener = await asyncio.start_server(self._serve, None, port, limit=REQUEST_LIMIT)
+        """Listens on `http-port` and `https-port` of all addresses, where they are not 0."""
+        for name, plain in (("http-port", True), ("https-port", False)):
+            port = self.server.config.number(name)
+            if port:
+                listener = ServicePort(self.server, self._serve_plain if plain else self._serve, REQUEST_LIMIT, plain)
+                await listener.open(None, port)
+                self.ports.append(listener)
 
     async def stop(self) -> None:
-        if self.listener is not None:
-            self.listener.close()
+        for port in self.ports:
+            port.stop()
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _serve_plain(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await self._serve(reader, writer, self.server.config.flag("http-metrics"))
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, metrics: bool = True) -> None:
         try:
-            while await self._answer(reader, writer):
+            while await self._answer(reader, writer, metrics):
                 pass
         except (ConnectionError, asyncio.IncompleteReadError, TimeoutError):
             pass  # the peer went away or said nothing for long: nobody to tell
@@ -51,7 +59,7 @@ class HttpPort:
             with contextlib.suppress(ConnectionError):
                 writer.close()
 
-    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, metrics: bool) -> bool:
         try:
             head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), IDLE_SECONDS)
         except asyncio.LimitOverrunError:
@@ -65,21 +73,24 @@ class HttpPort:
         if words[0] not in (b"GET", b"HEAD"):
             self._send(writer, 405, b"GET only\n", keep)
         else:
-            status, body = self.page(words[1].split(b"?", 1)[0].decode(errors="replace"))
+            status, body = self.page(words[1].split(b"?", 1)[0].decode(errors="replace"), metrics)
             self._send(writer, status, body, keep, head_only=words[0] == b"HEAD")
         await writer.drain()
         return keep
 
-    def page(self, path: str) -> tuple[int, bytes]:
+    def page(self, path: str, metrics: bool = True) -> tuple[int, bytes]:
         """(status, body) of a path."""
-        if path == "/metrics":
+        if path == "/metrics" and metrics:
             return 200, exposition(self.server)
         if path == "/healthz":
             return 200, b"ok\n"
         if path == "/readyz":
             reason = self.unready()
             return (200, b"ok\n") if reason is None else (503, reason.encode() + b"\n")
-        return 404, b"pages: /metrics /healthz /readyz\n"
+        return (
+            404,
+            b"pages: /metrics /healthz /readyz\n" if metrics else b"pages: /healthz /readyz (metrics: https-port)\n",
+        )
 
     def unready(self) -> str | None:
         """Why the engine does not serve, or None."""

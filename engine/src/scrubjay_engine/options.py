@@ -256,6 +256,15 @@ SECURITY = [
     boolean("tls-session-caching", "yes"),
     number("tls-session-cache-size", 20480),
     number("tls-session-cache-timeout", 300),
+    number("tls-handshake-timeout", 10, 1),
+    choice("tls-auth-clients-user", "off", "off", "cn", "san"),
+    number("node-tls-port", 0, 0, 65535, managed=True),
+    text("node-tls-cert-file", managed=True),
+    text("node-tls-key-file", managed=True),
+    text("node-tls-ca-cert-file", managed=True),
+    number("https-port", 0, 0, 65535, live=False, managed=True),
+    boolean("http-metrics", "yes", managed=True),
+    number("authentication-timeout", 60, 0),
 ]
 
 CLUSTER = [

@@ -18,7 +18,7 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from scrubjay_engine import options
 from scrubjay_engine.commands.registry import MODULES
@@ -32,6 +32,10 @@ from scrubjay_engine.core.eviction import Eviction
 from scrubjay_engine.core.expiry import ActiveExpiry
 from scrubjay_engine.core.keyspace import Keyspace
 from scrubjay_engine.http import HttpPort
+from scrubjay_engine.security.tls import TlsWire
+
+if TYPE_CHECKING:
+    from scrubjay_engine.security.tls_ports import Tls
 
 log = logging.getLogger(__name__)
 
@@ -91,6 +95,7 @@ class Server:
             await step()
         self.listen("clients", self.config.number("port"), self._accepted)
         self._listen_unix()
+        self.engine.parts["tls"].open()
         log.info("Ready to accept connections, PID: %d, port %d", os.getpid(), self.config.number("port"))
         for step in self.after_listening:
             await step()
@@ -196,11 +201,13 @@ class Server:
 
     def acceptors(self) -> list[tuple[int, Callable[[], None]]]:
         """The listeners' file descriptors and what to call when one is readable (for turns below a late script)."""
-        return [
+        tls: Tls = self.engine.parts["tls"]
+        open_now = [
             (listener.fileno(), functools.partial(self._accept, listener, self._takers[name]))
             for name, listeners in self.listeners.items()
             for listener in listeners
         ]
+        return open_now + tls.acceptors()
 
     def _listen_unix(self) -> None:
         path = self.config.text("unixsocket")
@@ -247,22 +254,31 @@ class Server:
     def _accepted(self, connection: socket.socket, address: Any) -> None:
         self.take_client(connection, address, self.connection_class)
 
-    def take_client(self, connection: socket.socket, address: Any, kind: type[Connection]) -> Connection | None:
-        """Makes an accepted socket a client, unless limits or protected mode refuse it."""
+    def take_client(
+        self,
+        connection: socket.socket,
+        address: Any,
+        kind: type[Connection],
+        wire: TlsWire | None = None,
+        trusted: bool = False,
+    ) -> Connection | None:
+        """Makes an accepted socket a client, unless limits or (where it is not `trusted`) protected mode refuse it."""
         engine = self.engine
         engine.connections_received += 1
         if len(engine.clients) >= self.config.number("maxclients"):
-            refuse(connection, b"-ERR max number of clients reached\r\n")
+            refuse(connection, b"-ERR max number of clients reached\r\n", wire)
             engine.connections_rejected += 1
             return None
-        if connection.family != socket.AF_UNIX:
+        if isinstance(address, tuple):  # not a unix socket
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             keep_alive(connection, self.config.number("tcp-keepalive"))
-            if self._protected(address):
-                refuse(connection, PROTECTED_MODE_TEXT)
+            if not trusted and self._protected(address):
+                refuse(connection, PROTECTED_MODE_TEXT, wire)
                 engine.connections_rejected += 1
                 return None
         client = kind(engine, connection, self._closed)
+        if wire is not None:
+            client.use(wire)
         client.address = show_address(address, connection)
         client.local_address = show_address(connection.getsockname(), connection)
         welcome = engine.parts.get("welcome")
@@ -274,11 +290,10 @@ class Server:
     def _protected(self, address: Any) -> bool:
         if not self.config.flag("protected-mode") or self.config.flag("managed"):
             return False
-        has_password = engine_has_password(self.engine)
-        return (
-            not has_password
-            and not ipaddress.ip_address(address[0].partition("%")[0].removeprefix("::ffff:")).is_loopback
-        )
+        host = address[0]
+        if host == "127.0.0.1" or engine_has_password(self.engine):
+            return False
+        return not ipaddress.ip_address(host.partition("%")[0].removeprefix("::ffff:")).is_loopback
 
     def _closed(self, client: Client) -> None:
         for hook in self.on_connection_closed:
@@ -355,16 +370,20 @@ def keep_alive(connection: socket.socket, seconds: int) -> None:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3)
 
 
-def refuse(connection: socket.socket, text: bytes) -> None:
+def refuse(connection: socket.socket, text: bytes, wire: TlsWire | None = None) -> None:
     """A last word to a connection that is not taken."""
     with contextlib.suppress(OSError):
-        connection.send(text)
+        if wire is None:
+            connection.send(text)
+        else:
+            wire.write(text)
+            wire.end()
     connection.close()
 
 
 def show_address(address: Any, connection: socket.socket) -> str:
     """`ip:port` as CLIENT LIST shows it; a unix socket's path with port 0."""
-    if connection.family == socket.AF_UNIX:
+    if not isinstance(address, tuple):
         return f"{address or connection.getsockname()}:0"
     return f"[{address[0]}]:{address[1]}" if ":" in address[0] else f"{address[0]}:{address[1]}"
 

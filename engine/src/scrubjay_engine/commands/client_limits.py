@@ -117,6 +117,20 @@ def close_idle(server: Server) -> None:
             client.close()
 
 
+def close_unauthenticated(server: Server) -> None:
+    """`authentication-timeout`: seconds after which a connection that has not logged in is ended, whatever it sends (slow-loris); 0: none."""
+    seconds = server.config.number("authentication-timeout")
+    if not seconds:
+        return
+    now = server.engine.keyspace.now_ms
+    for client in list(server.engine.clients.values()):
+        if client.gates & CLIENT_UNAUTHENTICATED and now - client.created_ms > seconds * 1000:
+            log.info("Closing client %s: it has not logged in within %d seconds", client.address, seconds)
+            stats = server.engine.parts["stats"]
+            stats["unauthenticated_closed"] = stats.get("unauthenticated_closed", 0) + 1
+            client.close()
+
+
 def install(server: Server) -> None:
     """The checks and when they happen."""
     limits = OutputLimits(server)
@@ -127,3 +141,4 @@ def install(server: Server) -> None:
     server.every(0.1, memory.evict)
     server.config.on_change("maxmemory-clients", lambda _: memory.evict(), now=False)
     server.every(1, lambda: close_idle(server))
+    server.every(1, lambda: close_unauthenticated(server))

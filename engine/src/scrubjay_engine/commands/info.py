@@ -75,7 +75,7 @@ def server_section(server: Server) -> Pairs:
         ("process_id", os.getpid()),
         ("process_supervised", "no"),
         ("run_id", server.run_id),
-        ("tcp_port", config.number("port")),
+        ("tcp_port", config.number("port") or config.number("tls-port")),
         ("server_time_usec", time.time_ns() // 1000),
         ("uptime_in_seconds", uptime),
         ("uptime_in_days", uptime // 86400),

@@ -22,6 +22,7 @@ MODULES = [
     "scrubjay_engine.commands.lifetimes",
     "scrubjay_engine.commands.connection",
     "scrubjay_engine.commands.acl",
+    "scrubjay_engine.security.tls_ports",
     "scrubjay_engine.commands.server",
     "scrubjay_engine.commands.info",
     "scrubjay_engine.commands.replication",

@@ -1,11 +1,13 @@
 from scrubjay_engine.core.client cimport Client
 from scrubjay_engine.core.command cimport Arg
+from scrubjay_engine.core.wire cimport Wire
 
 
 cdef class Connection(Client):
     cdef readonly object socket
     cdef readonly object loop
     cdef readonly int fd
+    cdef readonly Wire wire         # TLS, or None: the socket itself
     cdef char* query                # unparsed input that did not fit into one turn; NULL while there is none
     cdef size_t query_size
     cdef size_t query_capacity
@@ -35,5 +37,6 @@ cdef class Connection(Client):
     cdef int note_sent(self, ssize_t sent) except -1
     cdef int settle_output(self) except -1
     cdef int keep(self, const char* data, size_t size) except -1
+    cdef int read_on(self) except -1
     cdef ssize_t receive(self, char* into, size_t room) except -3
     cdef ssize_t transmit(self, const char* data, size_t size) except -3

@@ -5,6 +5,7 @@ from typing import Any
 
 from scrubjay_engine.core.client import Client
 from scrubjay_engine.core.engine import Engine
+from scrubjay_engine.core.wire import Wire
 
 def serving_nested() -> AbstractContextManager[None]:
     """Connections are served below another one's turn while this is held."""
@@ -13,11 +14,13 @@ class Connection(Client):
     socket: sockets.socket
     loop: Any
     fd: int
+    wire: Wire | None
     paused: bool
     plain: Callable[[bytes], object] | None
     def __init__(
         self, engine: Engine, socket: sockets.socket, on_close: Callable[[Client], None] | None = None
     ) -> None: ...
+    def use(self, wire: Wire) -> None: ...
     def start(self) -> None: ...
     def preload(self, data: bytes) -> None: ...
     def on_readable(self) -> None: ...

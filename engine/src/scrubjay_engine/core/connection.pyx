@@ -5,7 +5,7 @@ free again when we return), run every complete command in it, and `send` the rep
 command or replies the socket will not take, moves to buffers of the connection's own. So an idle connection costs its object and nothing else, and
 a turn costs two system calls however many commands it had (measured: docs/benchmarks.md).
 
-A TLS connection overrides `receive` and `transmit` (security/tls).
+A connection with a `wire` receives and transmits through it (core/wire: TLS).
 """
 
 import errno as errors
@@ -24,6 +24,7 @@ from scrubjay_engine.core.command cimport Arg
 from scrubjay_engine.core.dispatch cimport execute, execute_list
 from scrubjay_engine.core.engine cimport *
 from scrubjay_engine.core.inline import split_inline
+from scrubjay_engine.core.wire cimport Wire
 from scrubjay_engine.values.memory cimport zfree, zmalloc, zrealloc
 
 log = logging.getLogger(__name__)
@@ -98,10 +99,15 @@ cdef class Connection(Client):
         self.on_close = on_close
         self.engine.clients[self.id] = self
 
+    def use(self, Wire wire) -> None:
+        """Talk through a wire from now on; before `start`."""
+        self.wire = wire
+
     def start(self) -> None:
         """Begins to read."""
         self.reading = True
         self.loop.add_reader(self.fd, self.on_readable)
+        self.read_on()
 
     def __dealloc__(self):
         zfree(self.query)
@@ -109,6 +115,8 @@ cdef class Connection(Client):
     cdef ssize_t receive(self, char* into, size_t room) except -3:
         """Bytes read, 0 at the end, -1 to try later, -2 broken."""
         cdef ssize_t got
+        if self.wire is not None:
+            return self.wire.receive(into, room)
         while True:
             got = c_recv(self.fd, into, room, 0)
             if got >= 0:
@@ -121,6 +129,8 @@ cdef class Connection(Client):
     cdef ssize_t transmit(self, const char* data, size_t size) except -3:
         """Bytes taken by the socket, -1 to try later, -2 broken."""
         cdef ssize_t sent
+        if self.wire is not None:
+            return self.wire.transmit(data, size)
         while True:
             sent = c_send(self.fd, data, size, MSG_NOSIGNAL)
             if sent >= 0:
@@ -167,6 +177,13 @@ cdef class Connection(Client):
                 self.close()
                 return
         self.turn(None if own else PyBytes_FromStringAndSize(NULL, 0), into, <size_t>got)
+        self.read_on()
+
+    cdef int read_on(self) except -1:
+        """Input that waits in the wire is read at the next turn: the socket does not speak of it."""
+        if self.wire is not None and self.wire.more and self.reading and not self.closed:
+            self.loop.call_soon(self.on_readable)
+        return 0
 
     cdef int turn(self, object fresh, const char* data, size_t size) except -1:
         """One turn: run what is complete, keep the rest, send the replies of this client and of all others that got some."""
@@ -460,6 +477,7 @@ cdef class Connection(Client):
             self.loop.add_reader(self.fd, self.on_readable)
         if self.query != NULL:
             self.turn(None, NULL, 0)
+        self.read_on()
 
     def stop_reading(self) -> None:
         if self.reading:
@@ -580,6 +598,8 @@ cdef class Connection(Client):
         self.engine.clients.pop(self.id, None)
         if self.on_close is not None:
             self.on_close(self)
+        if self.wire is not None:
+            self.wire.end()
         self.socket.close()
 
 

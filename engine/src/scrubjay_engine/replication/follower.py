@@ -20,6 +20,7 @@ from scrubjay_engine.core.keyspace import Database
 from scrubjay_engine.persistence.errors import CorruptData, UnsupportedData
 from scrubjay_engine.persistence.loading import Loader
 from scrubjay_engine.persistence.rdb_reader import WANTS_DATA, WORKING, RdbReader
+from scrubjay_engine.replication.channel import Channel
 from scrubjay_engine.replication.primary_link import PrimaryLink
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class Follower:
         self.sync_total = -1
         self.last_heard = time.monotonic()
         self.link: PrimaryLink | None = None
-        self._socket: socket.socket | None = None
+        self._channel: Channel | None = None
         self._buffer = b""
         self._task: asyncio.Task[Any] | None = None
         self._closed = asyncio.Event()
@@ -98,9 +99,9 @@ class Follower:
         link, self.link = self.link, None
         if link is not None and not link.closed:
             link.close()
-        if self._socket is not None:
-            self._socket.close()
-            self._socket = None
+        if self._channel is not None:
+            self._channel.close()
+            self._channel = None
         if self.state == "up":
             self.down_since = time.time()
         self.state = "connecting"
@@ -129,9 +130,11 @@ class Follower:
         family, kind, protocol, _, address = found[0]
         connection = socket.socket(family, kind, protocol)
         connection.setblocking(False)
-        self._socket = connection
+        self._channel = Channel(connection, None)
         await loop.sock_connect(connection, address)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._channel.wire = self.engine.parts["tls"].link_wire(connection)
+        await self._channel.handshake()
         self.last_heard = time.monotonic()
         self.failure = ""
         log.info("Connected to the primary %s:%d", self.host, self.port)
@@ -148,7 +151,8 @@ class Follower:
             answer = await self._command(b"AUTH", *([user.encode()] if user else []), password.encode())
             if answer.startswith(b"-"):
                 raise LinkBroken(f"the primary refused our password: {answer[1:].decode(errors='replace')}")
-        port = self.config.number("replica-announce-port") or self.config.number("port")
+        secure = self.config.number("tls-port") if self.config.flag("tls-replication") else 0
+        port = self.config.number("replica-announce-port") or secure or self.config.number("port")
         await self._command(b"REPLCONF", b"listening-port", b"%d" % port)
         if self.config.text("replica-announce-ip"):
             await self._command(b"REPLCONF", b"ip-address", self.config.text("replica-announce-ip").encode())
@@ -171,9 +175,9 @@ class Follower:
 
     async def _command(self, *words: bytes) -> bytes:
         """Send a command and return its one-line answer."""
-        assert self._socket is not None
+        assert self._channel is not None
         data = b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%b\r\n" % (len(word), word) for word in words)
-        await asyncio.get_running_loop().sock_sendall(self._socket, data)
+        await self._channel.send(data)
         return await self._line()
 
     async def _line(self) -> bytes:
@@ -191,9 +195,9 @@ class Follower:
             self._buffer += await self._receive()
 
     async def _receive(self) -> bytes:
-        assert self._socket is not None
+        assert self._channel is not None
         async with asyncio.timeout(self.config.number("repl-timeout")):
-            data = await asyncio.get_running_loop().sock_recv(self._socket, CHUNK)
+            data = await self._channel.receive(CHUNK)
         if not data:
             raise LinkBroken("the primary closed the connection")
         self.last_heard = time.monotonic()
@@ -310,10 +314,12 @@ class Follower:
     # The stream.
 
     async def _stream(self) -> None:
-        assert self._socket is not None
-        connection, self._socket = self._socket, None
+        assert self._channel is not None
+        channel, self._channel = self._channel, None
         self._closed.clear()
-        link = self.link = PrimaryLink(self.engine, connection, self._link_closed, self._applied)
+        link = self.link = PrimaryLink(self.engine, channel.socket, self._link_closed, self._applied)
+        if channel.wire is not None:
+            link.use(channel.wire)
         link.address = f"{self.host}:{self.port}"
         link.db = self.engine.keyspace.databases[max(self.replication.stream.database, 0)]
         self.state = "up"

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from scrubjay_engine.replication.primary import Replication
     from scrubjay_engine.server import Server
 
+# Given again, they are read again.
+CERTIFICATE_FILES = {name for name in OPTIONS if "tls-" in name and name.endswith("-file")}
 log = logging.getLogger(__name__)
 
 STATE_FILE = "node-state.json"
@@ -118,7 +120,7 @@ class Node:
             option = OPTIONS.get(ALIASES.get(name, name))
             if option is None:
                 raise Refused("CONFIG", f"there is no option {name!r}")
-            if shown.get(name) == value:
+            if shown.get(name) == value and name not in CERTIFICATE_FILES:  # a file may have been replaced
                 continue
             if option.live:
                 live.append((name, value))

@@ -1,0 +1,3 @@
+class Wire:
+    more: bool
+    def end(self) -> None: ...
