@@ -3,6 +3,7 @@
     python tests/contract/run.py --unit unit/type/string           # our engine, started for this
     python tests/contract/run.py --unit unit/type/list --only "LPOS basic usage"
     python tests/contract/run.py --unit unit/acl --spawn           # a unit that starts its servers itself
+    python tests/contract/run.py --unit unit/tls --tls             # over TLS (needs tcl-tls)
     python tests/contract/run.py --quick                           # the short form: every unit that is fast
     python tests/contract/run.py --all                             # external mode in full, then the spawn units
     python tests/contract/run.py --all --server redis              # the same on redis-server: the reference
@@ -28,7 +29,7 @@ sys.path[:0] = [str(_TESTS), str(_TESTS / "support")]
 
 import resp
 import servers
-from contract import catalogue, namespace, tcl
+from contract import catalogue, namespace, tcl, tls_files
 from contract.settings import Settings
 
 _PROGRAMS = {
@@ -47,6 +48,8 @@ def main() -> int:
     print(f"{'unit':<40}{'ok':>5}{'of':>5}{'err':>5}{'skip':>5}{'ignored':>8}{'seconds':>9}", flush=True)
     with tempfile.TemporaryDirectory(prefix="scrubjay-contract-") as folder, Target(options) as target:
         place = tcl.workspace(Path(folder), _PROGRAMS[options.server])
+        if options.tls:
+            tls_files.provide(place)
         for unit in chosen:
             outcome = run(place, unit, target, options)
             outcomes.append((unit, outcome))
@@ -68,6 +71,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--server", choices=sorted(_PROGRAMS), default="scrubjay", help="what to start (scrubjay)")
     parser.add_argument("--port", type=int, default=0, help="test the server on this port of 127.0.0.1 instead")
     parser.add_argument("--spawn", action="store_true", help="let the unit start its own servers")
+    parser.add_argument("--tls", action="store_true", help="over TLS; the units start their own servers")
     parser.add_argument("--only", action="append", default=[], metavar="TEST", help="run only the test of this name")
     parser.add_argument("--no-debug", action="store_true", help="leave out tests that need the DEBUG command")
     parser.add_argument("--cluster-mode", action="store_true", help="one node that owns all slots")
@@ -86,7 +90,8 @@ def choose(options: argparse.Namespace) -> list[catalogue.Unit]:
     known = catalogue.units()
     if options.unit:
         names = [name.removeprefix("tests/").removesuffix(".tcl") for name in options.unit]
-        return [known.get((n, options.spawn), catalogue.Unit(n, options.spawn, 0, 0.0, False)) for n in names]
+        spawn = options.spawn or options.tls
+        return [known.get((n, spawn), catalogue.Unit(n, spawn, 0, 0.0, False)) for n in names]
     if options.quick:
         return [unit for unit in known.values() if unit.quick]
     return [unit for unit in known.values() if options.all or not unit.spawn]
@@ -151,6 +156,8 @@ def run(place: Path, unit: catalogue.Unit, target: Target, options: argparse.Nam
     extra = [part for name in options.only for part in ("--only", name)]
     if options.cluster_mode:
         extra.append("--cluster-mode")
+    if options.tls:
+        extra.append("--tls")
     tags = "-slow -needs:debug" if options.no_debug else "-slow"
     port = 0 if unit.spawn else target.port()
     outcome = tcl.run_unit(place, unit.name, port=port, tags=tags, skip=skip, extra=extra)
@@ -161,7 +168,7 @@ def run(place: Path, unit: catalogue.Unit, target: Target, options: argparse.Nam
     if options.logs:
         options.logs.mkdir(parents=True, exist_ok=True)
         (options.logs / f"{unit.name.replace('/', '_')}.log").write_text(outcome.log)
-    whole = not (options.only or options.no_debug or options.cluster_mode)
+    whole = not (options.only or options.no_debug or options.cluster_mode or options.tls)
     unseen = [name for name in skip if name not in outcome.skipped]  # the suite itself did not come to them
     counted = len(outcome.ok) + len(outcome.failures) + len(outcome.skipped) + len(unseen)
     if whole and not outcome.broken and counted < unit.tests:

@@ -18,6 +18,8 @@ from scrubjay_engine.options import ALIASES, DIRECTIVES, OPTIONS, Option
 
 Value = bool | int | float | str
 Listener = Callable[[Value], None]
+# Names within `dir`: a path would let a client write anywhere.
+FILE_NAMES = {"dbfilename": "filename", "appendfilename": "filename", "appenddirname": "dirname"}
 UNITS = {"": 1, "b": 1, "k": 1000, "kb": 1024, "m": 1000**2, "mb": 1024**2, "g": 1000**3, "gb": 1024**3}
 
 
@@ -54,6 +56,8 @@ def parse_value(option: Option, text: str) -> Value:
             return _parse_number(option, text)
         case "float":
             return float(text)
+    if option.name in FILE_NAMES and ("/" in text or "\\" in text or text in (".", "..")):
+        raise ValueError(f"{option.name} can't be a path, just a {FILE_NAMES[option.name]}")
     return text
 
 
@@ -121,6 +125,11 @@ class Config:
         """The words of a `words` option."""
         return shlex.split(self.text(name))
 
+    def shown(self, name: str) -> str:
+        """An option's value as text, whatever its name of the two, secrets too. Raises KeyError."""
+        option = OPTIONS[ALIASES.get(name, name)]
+        return show_value(option, self.values[option.name])
+
     def matching(self, patterns: Iterable[str]) -> dict[str, str]:
         """CONFIG GET: name -> text for glob patterns, old names among them where they match."""
         found: dict[str, str] = {}
@@ -128,7 +137,10 @@ class Config:
             for name in [*OPTIONS, *ALIASES]:
                 if fnmatch.fnmatchcase(name, pattern.lower()):
                     option = OPTIONS[ALIASES.get(name, name)]
-                    found[name] = show_value(option, self.values[option.name])
+                    hidden = option.secret and self.flag(
+                        "managed"
+                    )  # its secrets are in a Secret, for those who may read that
+                    found[name] = "" if hidden else show_value(option, self.values[option.name])
         return found
 
     # -- changing ------------------------------------------------------------------------------------------------------

@@ -115,7 +115,7 @@ class Node:
         """Set what can be set while running; (applied, need a restart)."""
         live: list[tuple[str, str]] = []
         restart: dict[str, str] = {}
-        shown = {name: text for name in parameters for text in self.config.matching([name]).values()}
+        shown = {name: self.config.shown(name) for name in parameters if ALIASES.get(name, name) in OPTIONS}
         for name, value in parameters.items():
             option = OPTIONS.get(ALIASES.get(name, name))
             if option is None:
