@@ -77,9 +77,29 @@ NETWORK = [
     number("http-port", 0, 0, 65535, live=False, managed=True),
     number("admin-port", 0, 0, 65535, live=False, managed=True),
     text("admin-bind", "127.0.0.1", live=False, managed=True),
-    number("memcached-port", 0, 0, 65535, live=False, managed=True),
     number("socket-mark-id", 0, **BOTH),
     text("bind-source-addr", **IDLE),
+]
+
+MEMCACHED = [
+    number("memcached-port", 0, 0, 65535, live=False, managed=True),
+    number("memcached-udp-port", 0, 0, 65535, live=False, managed=True),
+    text("memcached-unixsocket", live=False, managed=True),
+    Option("memcached-unixsocketperm", "octal", "700", live=False, managed=True),
+    choice("memcached-protocol", "auto", "auto", "ascii", "binary", live=False),
+    number("memcached-max-connections", 1024, 1),
+    number("memcached-idle-timeout", 0),
+    memory("memcached-max-item-size", "1mb", 1024, 1024**3),
+    boolean("memcached-cas", "yes", live=False),
+    boolean("memcached-flush-all", "yes"),
+    boolean("memcached-dump", "yes"),
+    boolean("memcached-watch", "yes"),
+    boolean("memcached-shutdown", "no"),
+    boolean("memcached-sasl", "no", live=False, managed=True),
+    text("memcached-auth-file", live=False, managed=True),
+    number("memcached-verbosity", 0),
+    words("memcached-extended"),
+    words("memcached-cluster", managed=True),
 ]
 
 GENERAL = [
@@ -290,7 +310,7 @@ CLUSTER = [
 
 OPTIONS: dict[str, Option] = {
     option.name: option
-    for group in (NETWORK, GENERAL, MEMORY, VALUES, PERSISTENCE, REPLICATION, SECURITY, CLUSTER)
+    for group in (NETWORK, MEMCACHED, GENERAL, MEMORY, VALUES, PERSISTENCE, REPLICATION, SECURITY, CLUSTER)
     for option in group
 }
 # Directives of a configuration file that are no parameters: they may come several times and CONFIG GET does not show them.

@@ -94,7 +94,8 @@ class Server:
         for step in self.before_listening:
             await step()
         self.listen("clients", self.config.number("port"), self._accepted)
-        self._listen_unix()
+        unix = self.config.text("unixsocket"), self.config.number("unixsocketperm")
+        self.listen_unix("unix", *unix, self._accepted)
         self.engine.parts["tls"].open()
         log.info("Ready to accept connections, PID: %d, port %d", os.getpid(), self.config.number("port"))
         for step in self.after_listening:
@@ -209,19 +210,21 @@ class Server:
         ]
         return open_now + tls.acceptors()
 
-    def _listen_unix(self) -> None:
-        path = self.config.text("unixsocket")
+    def listen_unix(
+        self, name: str, path: str, permissions: int, accepted: Callable[[socket.socket, Any], None]
+    ) -> None:
+        """Listens on a unix socket (an empty path: not at all). `permissions` 0 leaves those of the process's umask."""
         if not path:
             return
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
         listener = socket.socket(socket.AF_UNIX)
         listener.bind(path)
-        if self.config.number("unixsocketperm"):
-            os.chmod(path, self.config.number("unixsocketperm"))
+        if permissions:
+            os.chmod(path, permissions)
         listener.listen(self.config.number("tcp-backlog"))
         listener.setblocking(False)
-        self._replace_listeners("unix", [listener], self._accepted)
+        self._replace_listeners(name, [listener], accepted)
 
     def _move_port(self, port: object) -> None:
         if self.engine.loop is None or "clients" not in self.listeners:
@@ -276,7 +279,7 @@ class Server:
                 refuse(connection, PROTECTED_MODE_TEXT, wire)
                 engine.connections_rejected += 1
                 return None
-        client = kind(engine, connection, self._closed)
+        client = kind(engine, connection, self.closed)
         if wire is not None:
             client.use(wire)
         client.address = show_address(address, connection)
@@ -295,7 +298,8 @@ class Server:
             return False
         return not ipaddress.ip_address(host.partition("%")[0].removeprefix("::ffff:")).is_loopback
 
-    def _closed(self, client: Client) -> None:
+    def closed(self, client: Client) -> None:
+        """What a connection calls when it ends."""
         for hook in self.on_connection_closed:
             hook(client)
 

@@ -48,4 +48,5 @@ MODULES = [
     "scrubjay_engine.commands.functions",
     "scrubjay_engine.commands.cluster",
     "scrubjay_engine.commands.modules",
+    "scrubjay_engine.protocol.memcached.port",
 ]

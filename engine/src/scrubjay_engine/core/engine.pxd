@@ -44,6 +44,7 @@ cdef class Engine:
     cdef public int depth               # commands being executed inside one another (EXEC, scripts)
     cdef public int64_t clock_ns        # monotonic, at the end of the last command
     cdef int64_t wall_offset_ns         # wall clock minus monotonic
+    cdef public int64_t shift_ns        # tests: how far the clock is put forward (memcached's debugtime)
     cdef public uint64_t started_ms
 
     # propagation

@@ -32,6 +32,7 @@ class Engine:
     depth: int
     current: Client | None
     clock_ns: int
+    shift_ns: int
     started_ms: int
     sinks: list[Any]
     propagating: bool

@@ -73,7 +73,7 @@ cdef class Engine:
 
     def refresh_clock(self) -> None:
         """Follows the wall clock (it may be set) and renews the access clock; called by the timer and at start."""
-        self.wall_offset_ns = clock_now(CLOCK_REALTIME) - clock_now(CLOCK_MONOTONIC)
+        self.wall_offset_ns = clock_now(CLOCK_REALTIME) - clock_now(CLOCK_MONOTONIC) + self.shift_ns
         self.tick()
         if self.keyspace.lfu:
             self.keyspace.access_clock = <unsigned int>(((self.keyspace.now_ms // 60000) & 0xffff) << 8)

@@ -6,7 +6,7 @@
     bytes 5-7   EMBEDDED: value size; OBJECT: type code
     [4 bytes    key size, where byte 1 is 255]
     [8 bytes    expiry, milliseconds since 1970, where bit 2 is set]
-    [12 bytes   memcached flags (uint32) and cas (uint64), where bit 4 is set]
+    [13 bytes   memcached: flags (uint32), cas (uint64), state (uint8), where bit 4 is set]
     key bytes
     payload     EMBEDDED: the value; NUMBER: int64; OBJECT: PyObject*; EXTERNAL: char*, size, capacity
 
@@ -26,11 +26,24 @@ cdef enum:
     HAS_EXPIRE = 4
     PARITY = 8
     HAS_MEMCACHED = 16
+    MEMCACHED_SIZE = 13
     HEADER_SIZE = 8
     LONG_KEY = 255
     EMBEDDED_MAX = 65536
 
+# State of a key in memcached's terms (the last byte of its fields)
+cdef enum:
+    ITEM_FETCHED = 1        # read since it was stored
+    ITEM_STALE = 2          # marked so by `md I` or a late `ms I`
+    ITEM_TOKEN_SENT = 4     # some client has been told to renew it
+    ITEM_KEY_BINARY = 8     # its key came base64-encoded
+
 ctypedef uint8_t* Entry
+
+cdef struct ItemFields:
+    uint32_t flags
+    uint64_t cas
+    uint8_t state
 
 cdef struct External:
     char* data
@@ -62,8 +75,45 @@ cdef inline Py_ssize_t entry_memcached_offset(Entry e) noexcept nogil:
     return entry_expire_offset(e) + (8 if e[0] & HAS_EXPIRE else 0)
 
 
+cdef inline uint32_t entry_item_flags(Entry e) noexcept nogil:
+    """The client's flags; 0 for a key that memcached clients have not written."""
+    cdef uint32_t flags
+    if not e[0] & HAS_MEMCACHED:
+        return 0
+    memcpy(&flags, e + entry_memcached_offset(e), 4)
+    return flags
+
+
+cdef inline uint64_t entry_item_cas(Entry e) noexcept nogil:
+    cdef uint64_t cas
+    if not e[0] & HAS_MEMCACHED:
+        return 0
+    memcpy(&cas, e + entry_memcached_offset(e) + 4, 8)
+    return cas
+
+
+cdef inline uint8_t entry_item_state(Entry e) noexcept nogil:
+    return e[entry_memcached_offset(e) + 12] if e[0] & HAS_MEMCACHED else 0
+
+
+cdef inline void entry_store_item(Entry e, const ItemFields* item) noexcept nogil:
+    """Writes the fields of an entry that has room for them."""
+    cdef uint8_t* at = e + entry_memcached_offset(e)
+    memcpy(at, &item.flags, 4)
+    memcpy(at + 4, &item.cas, 8)
+    at[12] = item.state
+
+
+cdef inline void entry_store_cas(Entry e, uint64_t cas) noexcept nogil:
+    memcpy(e + entry_memcached_offset(e) + 4, &cas, 8)
+
+
+cdef inline void entry_store_state(Entry e, uint8_t state) noexcept nogil:
+    e[entry_memcached_offset(e) + 12] = state
+
+
 cdef inline Py_ssize_t entry_key_offset(Entry e) noexcept nogil:
-    return entry_memcached_offset(e) + (12 if e[0] & HAS_MEMCACHED else 0)
+    return entry_memcached_offset(e) + (MEMCACHED_SIZE if e[0] & HAS_MEMCACHED else 0)
 
 
 cdef inline char* entry_key(Entry e) noexcept nogil:

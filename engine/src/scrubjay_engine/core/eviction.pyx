@@ -34,6 +34,7 @@ cdef class Eviction:
     cdef bint never
     cdef public int samples
     cdef public object overhead         # () -> bytes that do not count, or None
+    cdef public object on_evicted       # (key) after each eviction (memcached's watchers), or None
     cdef list pool                      # (score, db id, key), ascending: the last is the best to evict
     cdef int next_database
 
@@ -193,6 +194,8 @@ cdef class Eviction:
     cdef int evict(self, Database db, bytes key) except -1:
         db.delete(key)
         self.engine.evicted += 1
+        if self.on_evicted is not None:
+            self.on_evicted(key)
         db.changed(key)
         if self.engine.notify_flags & NOTIFY_EVICTED:
             self.engine.notify(NOTIFY_EVICTED, "evicted", key, db.id)

@@ -1,6 +1,6 @@
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 
-from scrubjay_engine.core.entry cimport Entry
+from scrubjay_engine.core.entry cimport Entry, ItemFields
 from scrubjay_engine.values.table cimport Table
 
 
@@ -44,6 +44,7 @@ cdef class Keyspace:
     cdef unsigned char parity
     cdef uint64_t random_state
     cdef readonly bint cluster          # a table a slot, database 0 only
+    cdef public uint64_t last_cas       # memcached's cas of the last change of a key that has one
 
     cpdef Barrier begin_snapshot(self, Barrier barrier)
     cpdef void end_snapshot(self)
@@ -84,8 +85,12 @@ cdef class Database:
     ) except -1
     cdef int store_at(
         self, void** slot, uint64_t hash, Table* table, const char* key, Py_ssize_t size,
-        int form, const void* payload, Py_ssize_t length, int64_t expire_at
+        int form, const void* payload, Py_ssize_t length, int64_t expire_at, const ItemFields* item
     ) except -1
+    cdef int store_item(
+        self, const char* key, Py_ssize_t size, const char* data, Py_ssize_t length, int64_t expire_at, const ItemFields* item
+    ) except -1
+    cdef Entry add_item_fields(self, const char* key, Py_ssize_t size, const ItemFields* item) except NULL
     cdef int free_entry(self, Entry entry) except -1
     cdef object value_of(self, Entry entry)
     cdef Table* random_table(self) noexcept
@@ -115,4 +120,5 @@ cdef class Database:
 
 
 cdef void register_type(object kind, str name, int code)
+cdef void touch_entry(Keyspace space, Entry entry) noexcept
 cdef uint32_t lfu_counter(Keyspace space, uint32_t clock) noexcept

@@ -243,6 +243,9 @@ cdef class Database:
             touch(space, entry)
         if space.barrier is not None:
             self.pass_barrier(entry)
+        if entry[0] & HAS_MEMCACHED:
+            space.last_cas += 1
+            entry_store_cas(entry, space.last_cas)
         return entry
 
     cdef int pass_barrier(self, Entry entry) except -1:
@@ -313,7 +316,7 @@ cdef class Database:
                         memcpy(entry_payload(entry), data, length)
                         entry_store_clock(entry, first_clock(self.space))
                         return 0
-                return self.store_at(slot, hash, table, key, size, EMBEDDED, data, length, expire_at)
+                return self.store_at(slot, hash, table, key, size, EMBEDDED, data, length, expire_at, NULL)
             return self.store_payload(key, size, EMBEDDED, data, length, expire_at)
         external.data = <char*>zmalloc(length)
         external.size = external.capacity = length
@@ -326,7 +329,7 @@ cdef class Database:
         if entry != NULL and entry_form(entry) == NUMBER:
             memcpy(entry_payload(entry), &number, 8)
             return 0
-        return self.store_payload(key, size, NUMBER, &number, 8, -2)
+        return self.store_payload(key, size, NUMBER, &number, 8, -3)
 
     cdef int store_object(self, const char* key, Py_ssize_t size, object value, int64_t expire_at) except -1:
         cdef void* pointer = <void*>value
@@ -340,25 +343,81 @@ cdef class Database:
         cdef Table* table = self.table_of(key, size)
         cdef uint64_t hash = hash_bytes(key, size)
         cdef void** slot = table_slot(table, key, size, hash)
-        return self.store_at(slot, hash, table, key, size, form, payload, length, expire_at)
+        return self.store_at(slot, hash, table, key, size, form, payload, length, expire_at, NULL)
+
+    cdef int store_item(
+        self, const char* key, Py_ssize_t size, const char* data, Py_ssize_t length, int64_t expire_at, const ItemFields* item
+    ) except -1:
+        """`store_string` for a memcached client: the entry gets its flags, cas and state. `expire_at` as there."""
+        cdef Table* table = self.table_of(key, size)
+        cdef uint64_t hash = hash_bytes(key, size)
+        cdef void** slot = table_slot(table, key, size, hash)
+        cdef int64_t number
+        cdef External external
+        cdef Entry entry
+        if length <= 20 and parse_int64(data, length, &number):
+            return self.store_at(slot, hash, table, key, size, NUMBER, &number, 8, expire_at, item)
+        if length <= EMBEDDED_MAX:
+            if slot != NULL and self.space.barrier is None and expire_at > -2:
+                # An overwrite by a value of the same length needs no new block.
+                entry = <Entry>slot[0]
+                if ((entry[0] & (FORM | HAS_EXPIRE | HAS_MEMCACHED))
+                        == (EMBEDDED | HAS_MEMCACHED | (HAS_EXPIRE if expire_at >= 0 else 0))
+                        and entry_embedded_size(entry) == length):
+                    if expire_at >= 0:
+                        entry_store_expire(entry, expire_at)
+                    memcpy(entry_payload(entry), data, length)
+                    entry_store_item(entry, item)
+                    entry_store_clock(entry, first_clock(self.space))
+                    return 0
+            return self.store_at(slot, hash, table, key, size, EMBEDDED, data, length, expire_at, item)
+        external.data = <char*>zmalloc(length)
+        external.size = external.capacity = length
+        memcpy(external.data, data, length)
+        return self.store_at(slot, hash, table, key, size, EXTERNAL, &external, sizeof(External), expire_at, item)
+
+    cdef Entry add_item_fields(self, const char* key, Py_ssize_t size, const ItemFields* item) except NULL:
+        """Gives a key that exists and has none the fields of a memcached item; the entry may move."""
+        cdef void** slot = table_slot(self.table_of(key, size), key, size, hash_bytes(key, size))
+        cdef Entry entry = <Entry>slot[0]
+        cdef Py_ssize_t whole = entry_size(entry)
+        cdef Py_ssize_t head = entry_memcached_offset(entry)
+        entry = <Entry>zrealloc(entry, whole + MEMCACHED_SIZE)
+        slot[0] = entry
+        memmove(entry + head + MEMCACHED_SIZE, entry + head, whole - head)
+        entry[0] |= HAS_MEMCACHED
+        entry_store_item(entry, item)
+        return entry
 
     cdef int store_at(
         self, void** slot, uint64_t hash, Table* table, const char* key, Py_ssize_t size,
-        int form, const void* payload, Py_ssize_t length, int64_t expire_at
+        int form, const void* payload, Py_ssize_t length, int64_t expire_at, const ItemFields* item
     ) except -1:
-        """The one place where an entry is made; `slot` is where the key's entry is held now, or NULL."""
+        """The one place where an entry is made; `slot` is where the key's entry is held now, or NULL.
+
+        `expire_at`: ms since 1970, -1 for none, -2 to keep what is there, -3 to keep the memcached fields as well (the value is
+        changed, not replaced). `item`: what a memcached client stores, NULL for a plain key.
+        """
         cdef Entry old = NULL
         cdef Entry entry
         cdef Py_ssize_t head
+        cdef ItemFields kept
         if slot != NULL:
             old = <Entry>slot[0]
-            if expire_at == -2:
+            if expire_at == -3 and old[0] & HAS_MEMCACHED:
+                kept.flags = entry_item_flags(old)
+                kept.cas = entry_item_cas(old)
+                kept.state = entry_item_state(old)
+                item = &kept
+            if expire_at < -1:
                 expire_at = entry_expire_at(old)
             if self.space.barrier is not None:
                 self.pass_barrier(old)
         if expire_at < 0:
             expire_at = -1
         head = HEADER_SIZE + (4 if size >= LONG_KEY else 0) + (8 if expire_at >= 0 else 0)
+        if item != NULL:
+            head += MEMCACHED_SIZE
         entry = <Entry>zmalloc(head + size + length)
         entry[0] = <unsigned char>(form | (HAS_EXPIRE if expire_at >= 0 else 0) | self.space.parity)
         entry[1] = <unsigned char>(size if size < LONG_KEY else LONG_KEY)
@@ -371,6 +430,9 @@ cdef class Database:
             entry_store_u24(entry, 5, <uint32_t>kind_codes.get(type(<object>(<PyObject**>payload)[0]), 0))
         else:
             entry_store_u24(entry, 5, 0)
+        if item != NULL:
+            entry[0] |= HAS_MEMCACHED
+            entry_store_item(entry, item)
         memcpy(entry + head, key, size)
         memcpy(entry + head + size, payload, length)
         if expire_at >= 0:
@@ -407,7 +469,7 @@ cdef class Database:
             memcpy(external.data, view.data, view.size)
             external.size = view.size
             external.capacity = capacity if capacity > 16 else 16
-            self.store_payload(key, size, EXTERNAL, &external, sizeof(External), -2)
+            self.store_payload(key, size, EXTERNAL, &external, sizeof(External), -3)
             entry = self.find_quiet(key, size)
         external = entry_external(entry)
         if external.capacity < wanted:
@@ -873,6 +935,11 @@ cdef inline void touch(Keyspace space, Entry entry) noexcept:
         entry_store_clock(entry, space.access_clock)
     else:
         entry_store_clock(entry, (space.access_clock & 0xffff00) | lfu_bumped(space, lfu_counter(space, entry_clock(entry))))
+
+
+cdef void touch_entry(Keyspace space, Entry entry) noexcept:
+    """Marks an access (LRU or LFU), for those who find entries by themselves."""
+    touch(space, entry)
 
 
 cdef uint32_t lfu_counter(Keyspace space, uint32_t clock) noexcept:
