@@ -434,7 +434,7 @@ COMMANDS = family(
                 command("list", list_clients, -2, ADMIN, since="2.4.0", summary="All connections.", complexity="O(N) connections"),
                 command("no-evict", no_evict, 3, ADMIN, since="7.0.0", summary="Spare this connection from eviction.", complexity="O(1)"),
                 command("no-touch", no_touch, 3, SLOW, since="7.2.0", summary="Reads do not count as uses.", complexity="O(1)"),
-                command("pause", pause, -3, ADMIN, since="3.0.0", summary="Hold commands back.", complexity="O(1)"),
+                command("pause", pause, -3, ADMIN, since="2.9.50", summary="Hold commands back.", complexity="O(1)"),
                 command("reply", reply, 3, SLOW, since="3.2.0", summary="Whether there are replies.", complexity="O(1)"),
                 command("setinfo", set_info, 4, SLOW, since="7.2.0", summary="Name the client library.", complexity="O(1)"),
                 command("setname", set_name, 3, SLOW, since="2.6.9", summary="Name the connection.", complexity="O(1)"),

@@ -6,6 +6,9 @@ from collections.abc import Iterable, Mapping
 
 from scrubjay_engine.commands.glob import glob_matches
 from scrubjay_engine.commands.keys import help_lines
+from scrubjay_engine.commands.syntax import lookup
+from scrubjay_engine.commands.syntax.history import FOR_SERVERS, REPLACED, history
+from scrubjay_engine.commands.syntax.tips import NOTES, TIPS
 from scrubjay_engine.core.client import Client, SetReply
 from scrubjay_engine.core.command import Command, KeySpec, command, family
 from scrubjay_engine.core.dispatch import find_command
@@ -31,8 +34,8 @@ BEGIN = {"index": ("index",), "keyword": ("keyword", "startfrom")}
 FIND = {"range": ("lastkey", "keystep", "limit"), "keynum": ("keynumidx", "firstkey", "keystep")}
 
 
-def _key_spec(spec: KeySpec) -> dict[bytes, object]:
-    shown: dict[bytes, object] = {b"notes": spec.notes.encode()} if spec.notes else {}
+def _key_spec(spec: KeySpec, notes: str) -> dict[bytes, object]:
+    shown: dict[bytes, object] = {b"notes": notes.encode()} if notes else {}
     shown[b"flags"] = SetReply(spec.flags)
     shown[b"begin_search"] = _search(spec.begin, BEGIN)
     shown[b"find_keys"] = _search(spec.find, FIND)
@@ -52,8 +55,8 @@ def describe(row: Command | None) -> object:
         last,
         step,
         SetReply([f"@{category}" for category in CATEGORIES if category in row.categories]),
-        SetReply([tip.encode() for tip in row.tips]),
-        SetReply([_key_spec(spec) for spec in row.key_specs]),
+        SetReply([tip.encode() for tip in row.tips or TIPS.get(row.name, ())]),
+        SetReply([_key_spec(spec, NOTES.get((row.name, at), "")) for at, spec in enumerate(row.key_specs)]),
         SetReply([describe(sub) for sub in (row.subcommands or {}).values()]),
     ]
 
@@ -64,10 +67,22 @@ def document(row: Command) -> dict[bytes, object]:
     for name in ("summary", "since", "group", "complexity"):
         if getattr(row, name):
             shown[name.encode()] = getattr(row, name).encode()
-    if row.history:
-        shown[b"history"] = SetReply(row.history)
-    if row.arguments:
-        shown[b"arguments"] = row.arguments
+    if row.subcommands and not row.complexity:
+        shown[b"complexity"] = b"That of the subcommand."
+    replaced = REPLACED.get(row.name)
+    if replaced is not None:
+        since, by = replaced
+        shown[b"doc_flags"] = SetReply(["deprecated"])
+        shown[b"deprecated_since"] = since.encode()
+        shown[b"replaced_by"] = by.encode()
+    elif row.name in FOR_SERVERS:
+        shown[b"doc_flags"] = SetReply(["syscmd"])
+    changes = history(row.name)
+    if changes:
+        shown[b"history"] = SetReply(changes)
+    arguments = lookup.arguments(row.name)
+    if arguments:
+        shown[b"arguments"] = arguments
     if row.subcommands:
         shown[b"subcommands"] = {sub.name.encode(): document(sub) for sub in row.subcommands.values()}
     return shown

@@ -157,7 +157,7 @@ COMMANDS = family(
     "generic",
     [
         command(
-            "migrate", migrate, -6, "write", keys=key(3, "RW access delete incomplete") + keyword("KEYS", -2, "RW access delete incomplete", -1),
+            "migrate", migrate, -6, "write", keys=key(3, "RW access delete") + keyword("KEYS", -2, "RW access delete incomplete", -1),
             categories="keyspace dangerous", since="2.6.0", summary="Move keys to another server.", complexity="O(N) of the values' sizes",
         ),
     ],

@@ -198,6 +198,6 @@ COMMANDS = family(
     [
         command("dump", dump, 2, "readonly", keys=key(1, "RO access"), categories="keyspace", since="2.6.0", summary="A value in serialized form.", complexity="O(N)"),
         command("restore", restore, -4, "write denyoom", keys=key(1, "OW update"), categories="keyspace dangerous", since="2.6.0", summary="A key from its serialized form.", complexity="O(N)"),
-        command("restore-asking", restore, -4, "write denyoom asking", keys=key(1, "OW update"), categories="keyspace dangerous", since="3.0.0", summary="A key from its serialized form, while its slot is imported.", complexity="O(N)"),
+        command("restore-asking", restore, -4, "write denyoom asking", group="server", keys=key(1, "OW update"), categories="keyspace dangerous", since="3.0.0", summary="A key from its serialized form, while its slot is imported.", complexity="O(N)"),
     ],
 )  # fmt: skip
