@@ -1,80 +1,22 @@
 """Managed mode over the admin port, with real processes: roles only by order, orders only forward, what is promised survives kill -9."""
 
-import json
-import socket
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 import resp
-import servers
+from managed import Node, grant, refusal, start, until
 
 pytestmark = pytest.mark.timeout(60)
 
 
-class Operator:
-    """The other end of the admin port."""
-
-    def __init__(self, port: int) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port), timeout=10)
-        self._lines = self._socket.makefile("rb")
-
-    def close(self) -> None:
-        self._lines.close()
-        self._socket.close()
-
-    def ask(self, op: str, **fields: Any) -> dict[str, Any]:
-        self._socket.sendall(json.dumps({"id": 1, "op": op, **fields}).encode() + b"\n")
-        answer: dict[str, Any] = json.loads(self._lines.readline())
-        assert answer["id"] == 1
-        return answer
-
-    def raw(self, line: bytes) -> dict[str, Any]:
-        self._socket.sendall(line)
-        answer: dict[str, Any] = json.loads(self._lines.readline())
-        return answer
-
-
-class Node:
-    """A managed process."""
-
-    def __init__(self, server: servers.Server, admin_port: int, uid: str) -> None:
-        self.server = server
-        self.uid = uid
-        self.operator = Operator(admin_port)
-        self.address = {"uid": uid, "host": "127.0.0.1", "port": server.port}
-
-
-def start(stack: Any, directory: Path, uid: str) -> Node:
-    port = servers.free_port()
-    options = ["--managed", "yes", "--node-id", uid, "--admin-port", str(port), "--repl-diskless-sync-delay", "0"]
-    node = Node(stack.enter_context(servers.scrubjay(*options, directory=directory)), port, uid)
-    stack.callback(node.operator.close)
-    return node
-
-
 @pytest.fixture
 def nodes(tmp_path: Path) -> Iterator[Callable[[str], Node]]:
-    from contextlib import ExitStack
-
     with ExitStack() as stack:
         yield lambda uid: start(stack, tmp_path / uid, uid)
-
-
-def until(condition: Callable[[], object], seconds: float = 15.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not come true in time"
-        time.sleep(0.02)
-
-
-def refusal(answer: dict[str, Any]) -> str:
-    assert not answer["ok"], answer
-    code: str = answer["error"]["code"]
-    return code
 
 
 def test_a_node_serves_nothing_before_it_has_a_role(nodes: Callable[[str], Node]) -> None:
@@ -160,14 +102,15 @@ def test_a_killed_primary_waits_and_keeps_its_promise(nodes: Callable[[str], Nod
 
 def test_a_primary_with_a_confirm_set_needs_a_lease(nodes: Callable[[str], Node]) -> None:
     a = nodes("a")
-    a.operator.ask("promote", epoch=1, version=[1, 1], confirm=["b"], ack=[])
-    with a.server.connect() as connection, pytest.raises((resp.ErrorReply, resp.ConnectionClosed)):
+    a.operator.ask("promote", epoch=1, version=[1, 1], confirm=[{"uid": "b", "host": "127.0.0.1", "port": 1}], ack=[])
+    with a.server.connect() as connection, pytest.raises(resp.ErrorReply, match="READONLY The lease of this primary"):
         connection.call("SET", "k", "v")
-    reading = a.operator.ask("probe")["clock"]
-    assert a.operator.ask("probe", term=1, grant={"reading": reading, "ttlMs": 60000})["lease"]["remainingMs"] > 0
+    assert grant(a, 1, 60000)["lease"]["remainingMs"] > 0
     with a.server.connect() as connection:
         assert connection.call("SET", "k", "v") == b"OK"
-    assert refusal(a.operator.ask("probe", term=1, grant={"reading": reading + 10**9, "ttlMs": 1})) == "BAD"
+    ahead = a.operator.ask("probe")["clock"] + 10**9
+    assert refusal(a.operator.ask("probe", term=1, grant={"epoch": 1, "reading": ahead, "ttlMs": 1})) == "BAD"
+    assert refusal(a.operator.ask("probe", term=1, grant={"epoch": 2, "reading": 1, "ttlMs": 1})) == "ROLE"
 
 
 def test_options_are_set_live_or_named_for_a_restart(nodes: Callable[[str], Node]) -> None:

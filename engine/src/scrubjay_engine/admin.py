@@ -9,11 +9,13 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from scrubjay_engine.replication import node_report, pulse
+from scrubjay_engine.replication.authority import Address, Refused
 from scrubjay_engine.replication.node import Node
-from scrubjay_engine.replication.role import Address, Refused
 from scrubjay_engine.security.service_ports import ServicePort
 
 if TYPE_CHECKING:
@@ -34,7 +36,10 @@ class AdminPort:
             "probe": self._probe,
             "promise": self._promise,
             "promote": self._promote,
+            "sets": self._sets,
+            "confirm": self._confirm,
             "follow": self._follow,
+            "handover": self._handover,
             "configure": self._configure,
         }
 
@@ -71,14 +76,15 @@ class AdminPort:
         except OSError as error:
             log.exception("the node's state could not be written")
             return _refusal(serial, "BUSY", f"the node's state could not be written: {error}")
-        return {"id": serial, "ok": True, **more, **self.node.state()}
+        return {"id": serial, "ok": True, **more, **node_report.state(self.node)}
 
     def _probe(self, request: Fields) -> Fields:
         term = _number(request, "term") if request.get("term") is not None else None
         grant = request.get("grant")
         if grant is not None and not isinstance(grant, dict):
-            raise Refused("BAD", "grant is {reading, ttlMs}")
-        self.node.probe(term, None if grant is None else (_number(grant, "reading"), _number(grant, "ttlMs")))
+            raise Refused("BAD", "grant is {epoch, reading, ttlMs}")
+        fields = None if grant is None else tuple(_number(grant, name) for name in ("epoch", "reading", "ttlMs"))
+        self.node.probe(term, fields)  # type: ignore[arg-type]  # three numbers
         return {}
 
     def _promise(self, request: Fields) -> Fields:
@@ -86,19 +92,33 @@ class AdminPort:
         return {}
 
     def _promote(self, request: Fields) -> Fields:
-        confirm, ack = _uids(request, "confirm"), _uids(request, "ack")
-        self.node.promote(_number(request, "epoch"), _version(request), confirm, ack)
+        confirm, ack = _peers(request, "confirm"), _uids(request, "ack")
+        needed = _number(request, "acknowledgements") if "acknowledgements" in request else 0
+        self.node.promote(_number(request, "epoch"), _version(request), confirm, ack, needed)
+        return {}
+
+    def _sets(self, request: Fields) -> Fields:
+        sets = (_peers(request, "confirm"), _uids(request, "ack")) if "confirm" in request else None
+        needed = _number(request, "acknowledgements") if sets is not None else 0
+        self.node.sets(_number(request, "epoch"), _version(request), sets, needed)
+        return {}
+
+    def _confirm(self, request: Fields) -> Fields:
+        self.node.authority.confirms(_number(request, "epoch"))
+        return {}
+
+    def _handover(self, request: Fields) -> Fields:
+        successor = request.get("successor")
+        if not isinstance(successor, str):
+            raise Refused("BAD", "successor is the uid of a replica")
+        self.node.begin_handover(_number(request, "epoch"), successor, _number(request, "withinMs"))
         return {}
 
     def _follow(self, request: Fields) -> Fields:
         primary = request.get("primary")
         if not isinstance(primary, dict):
             raise Refused("BAD", "primary is {uid, host, port}")
-        uid, host = primary.get("uid"), primary.get("host")
-        if not isinstance(uid, str) or not isinstance(host, str) or not host:
-            raise Refused("BAD", "primary.uid and primary.host are texts")
-        port = _number(primary, "port")
-        self.node.follow(_number(request, "epoch"), _version(request), Address(uid, host, port))
+        self.node.follow(_number(request, "epoch"), _version(request), _address(primary, "primary"))
         return {}
 
     def _configure(self, request: Fields) -> Fields:
@@ -134,6 +154,29 @@ def _uids(fields: Fields, name: str) -> tuple[str, ...]:
     return tuple(value)
 
 
+def _address(fields: Fields, name: str) -> Address:
+    uid, host = fields.get("uid"), fields.get("host")
+    if not isinstance(uid, str) or not isinstance(host, str) or not host:
+        raise Refused("BAD", f"{name}.uid and {name}.host are texts")
+    return Address(uid, host, _number(fields, "port"))
+
+
+def _peers(fields: Fields, name: str) -> list[Address]:
+    value = fields.get(name, [])
+    if not isinstance(value, list) or not all(isinstance(peer, dict) for peer in value):
+        raise Refused("BAD", f"{name} is a list of {{uid, host, port}}, not {value!r}")
+    return [_address(peer, name) for peer in value]
+
+
+def _start_pulse(server: Server, node: Node, address: str, port: int) -> None:
+    """The sign of life beside the admin port, on the same number (UDP): see replication/pulse.pyx."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    heart = server.engine.parts["pulse"] = socket.socket(family, socket.SOCK_DGRAM)
+    heart.bind((address, port))
+    pulse.start(heart.fileno(), f"{node.uid} {node.boot}")
+    server.every(0.1, pulse.beat)
+
+
 def install(server: Server) -> None:
     """The part `node`, and the port where one is set."""
     node = server.engine.parts["node"] = Node(server)
@@ -149,6 +192,7 @@ def install(server: Server) -> None:
             addresses = server.config.text("admin-bind").split()
             everywhere = not addresses or "*" in addresses  # as `bind` spells it; asyncio's word for it is None
             await ServicePort(server, admin.serve, LONGEST_REQUEST).open(None if everywhere else addresses, port)
+            _start_pulse(server, node, addresses[0] if not everywhere else "", port)
             log.info("Admin port %d open", port)
 
     server.before_listening.insert(0, listen)

@@ -67,6 +67,9 @@ def replconf(client: Client, args: list[bytes]) -> object:
                 announced["listening-port"] = str(integer(value))
             case b"ip-address" | b"scrubjay-node" | b"version":
                 announced[name.lower().decode()] = value[:255].decode(errors="replace")
+            case b"scrubjay-epoch":
+                _check_epoch(client, value)
+                announced["scrubjay-epoch"] = value[:20].decode(errors="replace")
             case b"capa":
                 announced["capa"] = f"{announced.get('capa', '')} {value.decode(errors='replace')}".strip()
             case b"rdb-only":
@@ -78,6 +81,13 @@ def replconf(client: Client, args: list[bytes]) -> object:
             case _:
                 raise CommandError(b"ERR Unrecognized REPLCONF option: %b" % name)
     return "OK"
+
+
+def _check_epoch(client: Client, value: bytes) -> None:
+    """A managed replica says which epoch's primary it means."""
+    authority = client.engine.node.authority
+    if not client.engine.node.managed or authority.role != "primary" or b"%d" % authority.epoch != value:
+        raise CommandError(b"ERR I am not the primary of epoch %b" % value[:20])
 
 
 def _filter(announced: dict[str, str], value: bytes) -> None:
@@ -92,6 +102,7 @@ def _acknowledge(replication: Replication, client: Client, name: bytes, value: b
         follower = replication.follower
         if follower is not None and client is follower.link:
             replication.engine.loop.call_soon(follower.send_ack)
+            replication.in_line(whole=True)
         return NO_REPLY
     if client.replica is not None:
         replication.note_ack(client, integer(value))

@@ -118,11 +118,14 @@ class BlockedClients:
             client.db = db
         if reply is not NOT_READY:
             self._release(blocked)
+            mark = client.output_mark()
             client.reply(reply)
             effects: list[tuple[int, list[Any]]] = client.rewritten or []
             for db_id, args in effects:
                 self.engine.add_effect(db_id, args)
             self.engine.flush_effects()
+            if effects and self.engine.hold_replies:
+                client.owe(mark)
             self._count(blocked, reply)
         client.rewritten = None
         client.command = command

@@ -144,6 +144,9 @@ cdef class Client:
         finally:
             self.muted = muted
 
+    def owe(self, size_t mark) -> None:
+        """Overridden by connections: what was written from `mark` on answers a write that replicas must have first."""
+
     def flush(self) -> None:
         """Overridden by connections."""
         self.in_pending = False

@@ -1,3 +1,5 @@
+from libc.stdint cimport uint64_t
+
 from scrubjay_engine.core.client cimport Client
 from scrubjay_engine.core.command cimport Arg
 from scrubjay_engine.core.wire cimport Wire
@@ -18,6 +20,11 @@ cdef class Connection(Client):
     cdef bint serving
     cdef int multibulk              # arguments still expected of a long command read in pieces; 0: none
     cdef object on_close            # (Connection)
+    cdef list debts                 # of this turn: (from, to) in `bytes_out` terms of replies to writes; None: none
+    cdef int holding                # pieces of output that wait for replicas
+    cdef uint64_t clear_to          # while holding: how far, in `bytes_out` terms, output may be sent
+    cdef bint stalled               # output waits for a new lease
+    cdef bint refused               # this turn began without a lease: its replies are refusals, and may be sent
     cdef public object plain        # replication: (bytes) takes the input instead of the parser
 
     cdef int serve(self, const char* data, size_t size) except -1
@@ -36,6 +43,8 @@ cdef class Connection(Client):
     cdef int drop_query(self) except -1
     cdef int note_sent(self, ssize_t sent) except -1
     cdef int settle_output(self) except -1
+    cdef size_t sendable(self) except? 0
+    cdef bint unleased(self) except -1
     cdef int keep(self, const char* data, size_t size) except -1
     cdef int read_on(self) except -1
     cdef ssize_t receive(self, char* into, size_t room) except -3

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.errno cimport EAGAIN, EINTR, errno
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memchr, memcpy, memmove
 
@@ -28,6 +28,8 @@ from scrubjay_engine.core.wire cimport Wire
 from scrubjay_engine.values.memory cimport zfree, zmalloc, zrealloc
 
 log = logging.getLogger(__name__)
+
+cdef int64_t NO_LEASE = 0x7fffffffffffffff
 
 cdef extern from "sys/socket.h" nogil:
     ssize_t c_recv "recv"(int fd, void* buffer, size_t size, int flags)
@@ -191,6 +193,11 @@ cdef class Connection(Client):
         global shared_out_lent
         engine.tick()
         self.active_ms = engine.keyspace.now_ms
+        if engine.clock_ns >= engine.lease_ns:
+            engine.gates |= GATE_LEASE
+            self.refused = True
+        elif engine.gates & GATE_LEASE:
+            engine.gates &= ~GATE_LEASE
         if self.out == NULL and not shared_out_lent:
             shared_out_lent = True
             self.out = shared_out
@@ -208,6 +215,7 @@ cdef class Connection(Client):
         if engine.before_send is not None:
             engine.before_send()
         self.flush()
+        self.refused = False
         if engine.pending:
             engine.flush_pending()
         return 0
@@ -494,11 +502,15 @@ cdef class Connection(Client):
     def flush(self) -> None:
         """Sends what there is; what the socket does not take is sent when it can."""
         cdef ssize_t sent = 0
+        cdef size_t size
         self.in_pending = False
         if self.closed:
             return
-        if self.out_size and not self.writing:
-            sent = self.transmit(self.out, self.out_size)
+        if self.debts is not None:
+            self.settle_debts()
+        size = self.sendable()
+        if size and not self.writing:
+            sent = self.transmit(self.out, size)
             if sent == -2:
                 self.close()
                 return
@@ -507,6 +519,67 @@ cdef class Connection(Client):
         self.settle_output()
         if self.closing and self.out_size == 0:
             self.close()
+
+    cdef size_t sendable(self) except? 0:
+        """How much of the output may be sent now: all, but for what waits for replicas or for a lease."""
+        if self.engine.lease_ns != NO_LEASE and self.out_size and self.unleased():
+            return 0
+        if self.holding:
+            return min(self.out_size, <size_t>(self.clear_to - self.bytes_out)) if self.clear_to > self.bytes_out else 0
+        return self.out_size
+
+    cdef bint unleased(self) except -1:
+        """Whether the lease has ended since this output was made: it may not be sent, unless the lease is renewed."""
+        cdef Engine engine = self.engine
+        if self.replica is not None or (self.refused and not self.stalled):
+            return False
+        if engine.tick() < engine.lease_ns:
+            self.stalled = False
+            return False
+        if not self.stalled:
+            self.stalled = True
+            engine.on_unleased(self)
+        return True
+
+    def owe(self, size_t mark) -> None:
+        """What was written from `mark` on answers a write: it waits for replicas when the turn ends."""
+        if self.debts is None:
+            self.debts = []
+        self.debts.append((self.bytes_out + mark, self.bytes_out + self.out_size))
+        if not self.in_pending:
+            self.changed_output()
+
+    def settle_debts(self) -> None:
+        debts, self.debts = self.debts, None
+        if self.engine.on_debt is None or not self.engine.on_debt(self, debts, self.bytes_out + self.out_size):
+            return
+        if self.holding == 0:
+            self.clear_to = self.bytes_out
+        self.holding += 1
+
+    def release(self, uint64_t end) -> None:
+        """The oldest piece that waits, up to `end`, may be sent."""
+        self.holding -= 1
+        self.clear_to = end
+        self.changed_output()
+
+    def replace_held(self, list spans, bytes error) -> int:
+        """Puts an error in the place of each of these replies that wait; by how many bytes the output grew."""
+        cdef bytes data = self.output_since(0)
+        cdef list pieces = []
+        cdef Py_ssize_t at = 0, size = len(data)
+        for start, end in spans:
+            if end > start:
+                pieces.append(data[at:start - self.bytes_out])
+                pieces.append(error)
+                at = end - self.bytes_out
+        pieces.append(data[at:])
+        data = b"".join(pieces)
+        self.out_size = 0
+        self.in_pending = True      # the one who calls this flushes
+        self.write(PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
+        self.in_pending = False
+        return len(data) - size
 
     cdef int note_sent(self, ssize_t sent) except -1:
         self.engine.bytes_out += sent
@@ -521,6 +594,7 @@ cdef class Connection(Client):
         """Gives the shared buffer back, keeping what is unsent in an own one, and asks the loop for writability if need be."""
         global shared_out_lent
         cdef char* own
+        cdef size_t size
         if self.out_borrowed:
             own = NULL
             if self.out_size:
@@ -534,11 +608,12 @@ cdef class Connection(Client):
             zfree(self.out)
             self.out = NULL
             self.out_capacity = 0
-        if self.out_size and not self.writing:
+        size = 0 if self.stalled else self.sendable()
+        if size and not self.writing:
             self.writing = True
             self.loop.add_writer(self.fd, self.on_writable)
             self.limits_reached(self.out_size)
-        elif self.out_size == 0 and self.writing:
+        elif size == 0 and self.writing:
             self.writing = False
             self.loop.remove_writer(self.fd)
         if self.out_size == 0 and self.replica is not None:
@@ -547,10 +622,12 @@ cdef class Connection(Client):
 
     def on_writable(self) -> None:
         cdef ssize_t sent
+        cdef size_t size
         if self.closed:
             return
-        if self.out_size:
-            sent = self.transmit(self.out, self.out_size)
+        size = self.sendable()
+        if size:
+            sent = self.transmit(self.out, size)
             if sent == -2:
                 self.close()
                 return

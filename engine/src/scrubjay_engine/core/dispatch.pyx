@@ -180,7 +180,7 @@ cdef bint admitted(Client client, Command command, list args) except -1:
         if not engine.make_room() and refused_without_memory(client, command):
             raise OOM
     if gates & (GATE_DISK_ERROR | GATE_MIN_REPLICAS | GATE_LEASE) and not mine & CLIENT_PRIMARY:
-        if gates & GATE_LEASE:
+        if gates & GATE_LEASE and not mine & CLIENT_DETACHED:
             engine.check_lease(client, command, args)
         if writes(client, command) and engine.check_replicas is not None:
             engine.check_replicas()
@@ -245,6 +245,7 @@ cdef int run(Client client, Command command, Arg* argv, int argc, list args) exc
     cdef uint64_t dirty = engine.keyspace.dirty
     cdef int64_t started = engine.clock_ns
     cdef Command outer = client.command
+    cdef size_t mark = client.out_size
     cdef bint failed = False
     cdef uint64_t spent
     client.command = command
@@ -294,6 +295,8 @@ cdef int run(Client client, Command command, Arg* argv, int argc, list args) exc
             engine.effects_plain = command.name == "scan" or command.name == "randomkey"
             engine.flush_effects()
             engine.effects_plain = False
+            if engine.hold_replies:
+                client.owe(mark)
         if engine.keys_ready:
             engine.on_ready_keys()
     else:

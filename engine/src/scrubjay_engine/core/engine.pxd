@@ -16,7 +16,7 @@ cdef enum:
     GATE_MIN_REPLICAS = 1 << 7
     GATE_BUSY = 1 << 8              # a script runs past its time limit
     GATE_DISK_ERROR = 1 << 9        # a snapshot or the AOF could not be written
-    GATE_LEASE = 1 << 10            # managed primary: the lease is checked before each batch
+    GATE_LEASE = 1 << 10            # managed primary whose lease is over: set and cleared at the start of each batch
     GATE_MONITORS = 1 << 11
 
     # Conditions of one client (Client.gates)
@@ -77,6 +77,12 @@ cdef class Engine:
     cdef public object on_tracking      # (Client, Command, args) after a command of a tracking client
     cdef public object before_send      # () called before replies of a turn are sent (AOF fsync always), or None
     cdef public bint keys_ready         # on_ready_keys has work
+
+    # a managed primary (replication/node.py)
+    cdef public int64_t lease_ns        # monotonic, when the lease is over; the largest number when none is needed
+    cdef public object on_unleased      # (Client): its replies wait for a new lease
+    cdef public bint hold_replies       # replies of writes wait for replicas (`acknowledgements`)
+    cdef public object on_debt          # (Client, spans, end) -> bool: must its output wait?
 
     # counters
     cdef public uint64_t commands_run

@@ -19,6 +19,7 @@ NOTIFY_STREAM: int
 NOTIFY_KEY_MISS: int
 NOTIFY_MODULE: int
 NOTIFY_NEW: int
+NO_LEASE: int
 
 class Engine:
     keyspace: Keyspace
@@ -59,6 +60,10 @@ class Engine:
     on_tracking: Callable[..., Any] | None
     before_send: Callable[..., Any] | None
     keys_ready: bool
+    lease_ns: int
+    on_unleased: Callable[..., Any] | None
+    hold_replies: bool
+    on_debt: Callable[..., Any] | None
     commands_run: int
     connections_received: int
     connections_rejected: int

@@ -22,6 +22,7 @@ NOTIFY_STREAM = 1 << 10     # t
 NOTIFY_KEY_MISS = 1 << 11   # m (not part of A)
 NOTIFY_MODULE = 1 << 13     # d
 NOTIFY_NEW = 1 << 14        # n (not part of A)
+NO_LEASE = (1 << 63) - 1     # Engine.lease_ns while no lease is needed
 
 cdef extern from "time.h" nogil:
     cdef struct timespec:
@@ -51,6 +52,7 @@ cdef class Engine:
         self.effects = []
         self.slow_ns = 10_000_000
         self.latency_ns = -1
+        self.lease_ns = NO_LEASE
         self.client_query_limit = 1 << 30
         self.bulk_limit = 512 << 20
         self.error_counts = {}

@@ -159,6 +159,11 @@ class Follower:
         await self._command(b"REPLCONF", b"capa", b"eof", b"capa", b"psync2")
         if self.config.text("node-id"):
             await self._command(b"REPLCONF", b"scrubjay-node", self.config.text("node-id").encode())
+        if self.replication.node is not None:
+            epoch = self.replication.node.authority.epoch
+            answer = await self._command(b"REPLCONF", b"scrubjay-epoch", b"%d" % epoch)
+            if answer.startswith(b"-"):
+                raise LinkBroken(f"the primary refused us: {answer[1:].decode(errors='replace')}")
 
     async def _ask_for_data(self) -> bytes:
         replication = self.replication
@@ -226,6 +231,8 @@ class Follower:
         loader = Loader(fresh)
         if not keep_old:
             self.replication.has_position = False
+            if self.replication.node is not None:
+                self.replication.node.torn()
             self._clear()
             self.engine.set_gate(gates.LOADING, True)
         try:
@@ -310,6 +317,7 @@ class Follower:
         if replid and replid != history.replid:
             history.adopt(replid, keep_old=True, offset=self.replication.offset)
             self.replication.drop_replicas()
+        self.replication.in_line(whole=False)
 
     # The stream.
 

@@ -23,6 +23,7 @@ from scrubjay_engine.replication.stream import ReplicationStream
 
 if TYPE_CHECKING:
     from scrubjay_engine.replication.follower import Follower
+    from scrubjay_engine.replication.node import Node
     from scrubjay_engine.server import Server
 
 log = logging.getLogger(__name__)
@@ -51,6 +52,7 @@ class Replication:
         self.on_synchronized: list[Callable[[], None]] = []
         self._write_refusals: dict[str, CommandError] = {}
         self.failover_state = "no-failover"
+        self.node: Node | None = None  # in managed mode: who wants to know how far replicas are
         self._pinged = time.monotonic()
         self._alone_since = time.monotonic()
         self._image_wanted_since: float | None = None
@@ -153,6 +155,8 @@ class Replication:
             self.stream.end - position,
         )
         self.engine.loop.call_soon(link.go_online)
+        if self.node is not None:
+            self.ask_for_acks()  # behind everything that it lacks: when it answers, it lacks nothing of what we have now
         return True
 
     def start_image_if_due(self) -> None:
@@ -203,6 +207,8 @@ class Replication:
         if link is not None:
             client.replica = None
             self.stream.readers.discard(link)
+            if self.node is not None and all(other.uid != link.uid for other in self.links.values()):
+                self.node.lost_replica(link.uid)
             if link.file is not None:
                 link.file.close()
             log.info("Connection with replica %s lost.", link.announced.get("listening-port") or client.address)
@@ -305,6 +311,8 @@ class Replication:
         link = self.links.get(client)
         if link is not None:
             link.note_ack(offset)
+            if self.node is not None:
+                self.node.heard_replica(link.uid, link.announced.get("scrubjay-epoch", ""), offset)
             for work in list(self.on_ack):
                 work()
 
@@ -314,6 +322,11 @@ class Replication:
         """All data was replaced by the primary's."""
         for work in self.on_synchronized:
             work()
+
+    def in_line(self, *, whole: bool) -> None:
+        """What we have is a prefix of the primary's data; `whole`: of all that it had when this link began."""
+        if self.node is not None:
+            self.node.in_line(whole=whole)
 
     def become_primary(self) -> None:
         """REPLICAOF NO ONE, or a promotion: our data goes on under a new history that begins where the old one is now."""
@@ -353,6 +366,7 @@ class Replication:
         self._activate()
         self.has_position = True
         self.stream.forget_database()
+        self.engine.keyspace.expires_delete = True
         self.follow_min_replicas()
 
     def become_replica(self, follower: Follower) -> None:

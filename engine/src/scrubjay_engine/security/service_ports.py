@@ -41,6 +41,21 @@ def node_context(server: Server) -> ssl.SSLContext | None:
     return context
 
 
+def peer_context(server: Server) -> ssl.SSLContext | None:
+    """For connections of ours to another node's admin port: our certificate, and that of a node is demanded. None where nodes have none. Raises ValueError."""
+    if node_context(server) is None:
+        return None
+    cert, key, authority = (server.config.text(name) for name in NODE_OPTIONS[1:])
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.check_hostname = (
+        False  # nodes are known by their CA: they have addresses, which change, and no name of their own here
+    )
+    context.load_cert_chain(cert, key)
+    context.load_verify_locations(authority)
+    return context
+
+
 class ServicePort:
     """One port. `plain` never uses TLS; `open` listens, `stop` ends the listening."""
 
