@@ -113,9 +113,9 @@ class Kube:
 
     # -- clients -------------------------------------------------------------------------------------------------------
     @contextmanager
-    def client(self, namespace: str = "default", name: str = "client") -> Iterator[ClientPod]:
-        """A pod with redis-cli and redis-py for the block. The client image must be there (``image``)."""
-        pod = start_client(self, namespace, name)
+    def client(self, namespace: str = "default", name: str = "client", node: str = "") -> Iterator[ClientPod]:
+        """A pod with redis-cli and redis-py for the block, on `node` if one is named. The client image must be there (``image``)."""
+        pod = start_client(self, namespace, name, node)
         try:
             yield pod
         finally:
@@ -146,8 +146,8 @@ class ClientPod:
         return self.run("python3", "-", stdin=program, timeout=timeout)
 
 
-def start_client(kube: Kube, namespace: str, name: str) -> ClientPod:
-    """Start a client pod and wait until it runs."""
+def start_client(kube: Kube, namespace: str, name: str, node: str = "") -> ClientPod:
+    """Start a client pod, on `node` if one is named, and wait until it runs."""
     security = {
         "allowPrivilegeEscalation": False,
         "capabilities": {"drop": ["ALL"]},
@@ -162,7 +162,9 @@ def start_client(kube: Kube, namespace: str, name: str) -> ClientPod:
         "command": ["sleep", "infinity"],
         "securityContext": security,
     }
-    spec = {"terminationGracePeriodSeconds": 0, "enableServiceLinks": False, "containers": [container]}
+    spec: dict[str, Any] = {"terminationGracePeriodSeconds": 0, "enableServiceLinks": False, "containers": [container]}
+    if node:
+        spec["nodeName"] = node
     labels = {"app.kubernetes.io/name": "scrubjay-client"}
     kube.apply(
         {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": labels}, "spec": spec}, namespace
