@@ -24,10 +24,10 @@ import rich.console
 import rich.table
 import typer
 
-from bench import contenders, latency, memory, report, stalls, throughput, workloads
+from bench import contenders, latency, memcached, memory, report, stalls, throughput, workloads
 
 PAGE = _TESTS.parent / "docs" / "benchmarks.md"
-SECTIONS = ("core", "families", "latency", "memory", "idle", "stalls")
+SECTIONS = ("core", "families", "latency", "memory", "idle", "memcached", "stalls")
 _console = rich.console.Console()
 
 
@@ -77,6 +77,8 @@ def gather(
         sections["memory"] = memory.measure(names, share=share, progress=progress)
     if "idle" in wanted:
         sections["idle"] = memory.idle(names, progress=progress)
+    if "memcached" in wanted:
+        sections["memcached"] = memcached.measure(repeats=repeats, seconds=seconds, share=share, progress=progress)
     if "stalls" in wanted:
         sections["stalls"] = stalls.measure(names, share=share, progress=progress)
     example = shlex.join(throughput.command_line("PORT", workloads.CORE[2], "REQUESTS"))
