@@ -132,12 +132,19 @@ def scrubjay(*options: str, directory: Path | None = None, prefix: Sequence[str]
 
 @contextlib.contextmanager
 def memcached(
-    *options: str, program: Sequence[str] = ("memcached",), directory: Path | None = None, prefix: Sequence[str] = ()
+    *options: str,
+    program: Sequence[str] = ("memcached",),
+    directory: Path | None = None,
+    prefix: Sequence[str] = (),
+    ready: Callable[[resp.Address], bool] | None = None,
 ) -> Iterator[Server]:
-    """Debian's memcached (or another `program` that takes its options) on loopback, UDP off, one thread."""
+    """Debian's memcached (or another `program` that takes its options) on loopback, UDP off, one thread.
+
+    `ready` says whether the server is up, where it will not answer `version` to a stranger.
+    """
     base = ["-l", "127.0.0.1", "-U", "0", "-t", "1", "-u", "root"]
     command = [find(program[0]), *program[1:], *base, *options]
-    with _serve("memcached", command, directory, prefix, port_flag="-p", ready=_speaks_memcached) as server:
+    with _serve("memcached", command, directory, prefix, port_flag="-p", ready=ready or _speaks_memcached) as server:
         yield server
 
 

@@ -90,7 +90,7 @@ cdef const char* read_flags(Session session, Word* words, int count, int first, 
             return b"CLIENT_ERROR duplicate flag\r\n"
         seen[letter] = True
         answer = read_flag(session.items, &words[i], letter, flags)
-        if answer != NULL:
+        if answer != NULL and (letter != c'F' or wrong == NULL):    # a wrong F has no words of its own
             wrong = answer
             if answer == INVALID_FLAG:      # nothing more is read
                 return wrong

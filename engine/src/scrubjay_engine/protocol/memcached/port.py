@@ -13,7 +13,7 @@ import os
 import socket
 import struct
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from scrubjay_engine.core import gates
 from scrubjay_engine.core.client import Client
@@ -181,6 +181,7 @@ class Memcached:
 
     def empty(self) -> None:
         """flush_all: database 0 is emptied as FLUSHDB does it, for Redis clients, replicas and the AOF as well."""
+        self.statistics.flushed += len(self.items.db)
         call(Client.detached(self.server.engine), [b"FLUSHDB"])
 
     def rare(self, session: Session, words: list[bytes]) -> None:
@@ -213,8 +214,7 @@ class Datagrams(asyncio.DatagramProtocol):
         self.transport: asyncio.DatagramTransport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.DatagramTransport)
-        self.transport = transport
+        self.transport = cast(asyncio.DatagramTransport, transport)
 
     def datagram_received(self, data: bytes, address: Any) -> None:
         if len(data) <= 8 or data[4:6] != b"\0\1" or self.transport is None:

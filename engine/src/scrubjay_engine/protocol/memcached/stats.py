@@ -42,6 +42,7 @@ class Statistics:
         self.server = memcached.server
         self.evicted_before = 0
         self.expired_before = 0
+        self.flushed = 0
         self.bytes_before = (0, 0)
         self.kept_prefixes: dict[bytes, list[int]] = {}  # stats detail, shown even while it is off
 
@@ -52,6 +53,7 @@ class Statistics:
         self.kept_prefixes.clear()
         self.evicted_before = engine.evicted
         self.expired_before = engine.keyspace.expired
+        self.flushed = 0
         self.bytes_before = (engine.bytes_in, engine.bytes_out)
 
     @property
@@ -60,8 +62,8 @@ class Statistics:
 
     @property
     def reclaimed(self) -> int:
-        """Expired items that made room."""
-        return self.server.engine.keyspace.expired - self.expired_before
+        """Expired and flushed items, whose memory was used again."""
+        return self.server.engine.keyspace.expired - self.expired_before + self.flushed
 
     # -- stats ---------------------------------------------------------------------------------------------------------
 
