@@ -1,6 +1,7 @@
 """Replication between real processes: ours, redis-server 7.0 and 6.2, and Valkey, in every role; links that break; chains; WAIT."""
 
 import contextlib
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -134,6 +135,7 @@ def test_nothing_follows_an_image_of_unknown_length_until_the_replica_has_it() -
         raw.socket.settimeout(30)
         raw.send(resp.encode("REPLCONF", "ACK", greeting.split()[2]))
         assert raw.socket.recv(1) == b"*"
+        stream.close()  # else the server would wait for this replica when it ends
 
 
 def test_a_broken_link_is_taken_up_again_where_it_broke() -> None:
@@ -241,3 +243,42 @@ def test_redis_cli_takes_our_rdb_and_our_stream() -> None:
             [servers.find("redis-check-rdb"), str(path)], capture_output=True, text=True, check=False
         )
         assert "RDB looks OK!" in check.stdout
+
+
+@pytest.mark.parametrize(("first", "second"), [("scrubjay", "scrubjay"), ("scrubjay", "redis"), ("redis", "scrubjay")])
+def test_failover_swaps_the_roles_without_losing_a_write(first: str, second: str) -> None:
+    with pair(first, second) as (primary, replica, one, two):
+        follow(two, primary)
+        with writing(primary):
+            assert one.call("FAILOVER", "TO", "127.0.0.1", replica.port, "TIMEOUT", 30000) == b"OK"
+            until(lambda: facts(one)["master_failover_state"] == "no-failover")
+        assert facts(one)["role"] == "slave" and facts(two)["role"] == "master"
+        caught_up(two, one)
+        assert resp.info(two, "stats")["sync_full"] == "0"
+        assert sample_data.contents(one) == sample_data.contents(two)
+        with pytest.raises(resp.ErrorReply, match="READONLY"):
+            one.call("SET", "a", "1")
+        with pytest.raises(resp.ErrorReply, match="not valid when server is a replica"):
+            one.call("FAILOVER")
+
+
+def test_a_failover_that_nobody_can_take_is_given_up() -> None:
+    with pair("scrubjay", "scrubjay") as (primary, replica, one, two):
+        with pytest.raises(resp.ErrorReply, match="requires connected replicas"):
+            one.call("FAILOVER")
+        follow(two, primary)
+        replica.process.send_signal(signal.SIGSTOP)
+        try:
+            one.call("SET", "a", "1")
+            one.call("FAILOVER", "TO", "127.0.0.1", replica.port, "TIMEOUT", 200)
+            with pytest.raises(resp.ErrorReply, match="not allowed while failing over"):
+                one.call("REPLICAOF", "NO", "ONE")
+            assert one.call("SET", "a", "2") == b"OK"  # held back until the time is over
+            assert facts(one)["master_failover_state"] == "no-failover"
+            one.call("FAILOVER", "TIMEOUT", 60000)
+            one.call("FAILOVER", "ABORT")
+            assert one.call("SET", "a", "3") == b"OK"
+        finally:
+            replica.process.send_signal(signal.SIGCONT)
+        caught_up(one, two)
+        assert two.call("GET", "a") == b"3" and facts(two)["role"] == "slave"

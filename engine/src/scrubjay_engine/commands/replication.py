@@ -11,6 +11,7 @@ from scrubjay_engine.core.errors import SYNTAX, CommandError
 from scrubjay_engine.persistence import codecs
 from scrubjay_engine.persistence.image import Images
 from scrubjay_engine.replication import report
+from scrubjay_engine.replication.failover import NONE as NO_FAILOVER
 from scrubjay_engine.replication.follower import Follower
 from scrubjay_engine.replication.primary import Replication
 
@@ -26,6 +27,8 @@ def replicaof(client: Client, args: list[bytes]) -> str:
         raise CommandError("ERR REPLICAOF not allowed in cluster mode.")
     if engine.config.flag("managed"):
         raise CommandError("ERR REPLICAOF not allowed in managed mode: the operator decides who follows whom")
+    if replication.failover.state != NO_FAILOVER:
+        raise CommandError("ERR REPLICAOF not allowed while failing over.")
     if args[1].lower() == b"no" and args[2].lower() == b"one":
         replication.become_primary()
         return "OK"
@@ -52,7 +55,43 @@ def sync(client: Client, args: list[bytes]) -> object:
 
 def psync(client: Client, args: list[bytes]) -> object:
     replication: Replication = client.engine.replication
-    return replication.sync(client, args[1].decode(errors="replace"), integer(args[2]))
+    replid = args[1].decode(errors="replace")
+    if len(args) > 3 and args[3].lower() == b"failover":
+        replication.take_over(replid, client)
+    return replication.sync(client, replid, integer(args[2]))
+
+
+def failover(client: Client, args: list[bytes]) -> str:
+    """FAILOVER [TO host port [FORCE]] [ABORT] [TIMEOUT milliseconds]"""
+    replication: Replication = client.engine.replication
+    if client.engine.keyspace.cluster:
+        raise CommandError("ERR FAILOVER not allowed in cluster mode. Use CLUSTER FAILOVER command instead.")
+    if client.engine.config.flag("managed"):
+        raise CommandError("ERR FAILOVER not allowed in managed mode: the operator decides who is the primary")
+    if len(args) == 2 and args[1].lower() == b"abort":
+        replication.failover.abort("Failover manually aborted")
+        return "OK"
+    target: tuple[str, int] | None = None
+    timeout = 0
+    force = False
+    rest = args[1:]
+    while rest:
+        word = rest[0].lower()
+        if word == b"timeout" and len(rest) > 1 and not timeout:
+            timeout = integer(rest[1])
+            if timeout <= 0:
+                raise CommandError("ERR FAILOVER timeout must be greater than 0")
+            del rest[:2]
+        elif word == b"to" and len(rest) > 2 and target is None:
+            target = rest[1].decode(errors="replace"), integer(rest[2])
+            del rest[:3]
+        elif word == b"force" and not force:
+            force = True
+            del rest[0]
+        else:
+            raise SYNTAX
+    replication.failover.begin(target, timeout, force=force)
+    return "OK"
 
 
 def replconf(client: Client, args: list[bytes]) -> object:
@@ -168,6 +207,7 @@ def install(server: Server) -> None:
     parts["backlog_bytes"] = replication.stream.held
     parts.setdefault("unready", []).append(lambda: report.unready(replication))
     server.every(1.0, replication.each_second)
+    server.every(0.1, replication.failover.look)
     server.every(1.0, lambda: replication.follower.each_second() if replication.follower is not None else None)
     config = server.config
     config.on_change("repl-backlog-size", lambda size: setattr(replication.stream, "backlog_size", size))
@@ -191,6 +231,7 @@ COMMANDS = family(
         command("sync", sync, 1, "admin noscript no_async_loading no_multi", since="1.0.0", summary="Send the data and then the stream (old form).", complexity="O(N)"),
         command("psync", psync, -3, "admin noscript no_async_loading no_multi", since="2.8.0", summary="Send the stream from a position on, or the data first.", complexity="O(N)"),
         command("replconf", replconf, -1, "admin noscript loading stale allow_busy", since="3.0.0", summary="What a replica says about itself.", complexity="O(1)"),
+        command("failover", failover, -1, "admin noscript stale", since="6.2.0", summary="Hand the role of primary to a replica.", complexity="O(1)"),
         command("role", role, 1, "noscript loading stale fast", categories="admin dangerous", since="2.8.12", summary="The role in replication.", complexity="O(1)"),
     ],
 ) + family("generic", [

@@ -171,7 +171,11 @@ class Follower:
         if not self.replication.has_position:
             known = "?", -1
         log.info("Trying a partial resynchronization (request %s:%d).", *known)
-        answer = await self._command(b"PSYNC", known[0].encode(), b"%d" % known[1])
+        failover = self.replication.failover
+        hand_over = [b"FAILOVER"] if failover.state == "failover-in-progress" else []
+        answer = await self._command(b"PSYNC", known[0].encode(), b"%d" % known[1], *hand_over)
+        if hand_over:
+            failover.answered(accepted=answer.startswith((b"+FULLRESYNC", b"+CONTINUE")))
         if answer.startswith((b"-NOMASTERLINK", b"-LOADING", b"-MASTERDOWN")):
             raise LinkBroken(f"the primary is not ready: {answer[1:].decode(errors='replace')}")
         if answer.startswith(b"-"):

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 from scrubjay_engine.core import gates
 from scrubjay_engine.core.client import NO_REPLY, Client
 from scrubjay_engine.core.errors import NOREPLICAS, CommandError
+from scrubjay_engine.replication.failover import NONE as NO_FAILOVER
+from scrubjay_engine.replication.failover import WAITING, Failover
 from scrubjay_engine.replication.fullsync import SocketTransfer, SpooledTransfer
 from scrubjay_engine.replication.history import History
 from scrubjay_engine.replication.link import ReplicaLink
@@ -51,7 +53,7 @@ class Replication:
         self.has_position = False  # whether our data is a prefix of the history: a fresh process has none
         self.on_synchronized: list[Callable[[], None]] = []
         self._write_refusals: dict[str, CommandError] = {}
-        self.failover_state = "no-failover"
+        self.failover = Failover(self)
         self.node: Node | None = None  # in managed mode: who wants to know how far replicas are
         self._pinged = time.monotonic()
         self._alone_since = time.monotonic()
@@ -101,6 +103,8 @@ class Replication:
         """SYNC (`replid` None) and PSYNC."""
         if client.replica is not None:
             return NO_REPLY
+        if self.failover.state != NO_FAILOVER:
+            raise CommandError("NOMASTERLINK Can't SYNC while failing over")
         if self.follower is not None and not self.follower.in_sync:
             raise CommandError("NOMASTERLINK Can't SYNC while not connected with my master")
         if client.output_pending:
@@ -240,6 +244,7 @@ class Replication:
         if (
             self.follower is None
             and self.links
+            and self.failover.state != WAITING  # the replicas are to reach the end of the stream
             and now - self._pinged >= self.config.number("repl-ping-replica-period")
         ):
             self._pinged = now
@@ -313,6 +318,7 @@ class Replication:
             link.note_ack(offset)
             if self.node is not None:
                 self.node.heard_replica(link.uid, link.announced.get("scrubjay-epoch", ""), offset)
+            self.failover.look()
             for work in list(self.on_ack):
                 work()
 
@@ -368,6 +374,18 @@ class Replication:
         self.stream.forget_database()
         self.engine.keyspace.expires_delete = True
         self.follow_min_replicas()
+
+    def take_over(self, replid: str, client: Client) -> None:
+        """PSYNC FAILOVER: our primary follows us from now on. Raises CommandError unless our data is of its history."""
+        log.warning("Failover request received for replid %s.", replid[:40])
+        if self.config.flag("managed"):
+            raise CommandError("ERR PSYNC FAILOVER not allowed in managed mode: the operator decides who is the primary")
+        if self.follower is None:
+            raise CommandError("ERR PSYNC FAILOVER can't be sent to a master.")
+        if replid.lower() != self.history.replid:
+            raise CommandError("ERR PSYNC FAILOVER replid must match my replid.")
+        self.become_primary()
+        log.info("MASTER MODE enabled (failover request from '%s')", client.address)
 
     def become_replica(self, follower: Follower) -> None:
         """REPLICAOF HOST PORT, or an order to follow. Our own data may be a prefix of the new primary's: it is asked first."""

@@ -27,7 +27,7 @@ def section(replication: Replication) -> Pairs:
         rows.append((f"slave{number}", shown))
     return [
         *rows,
-        ("master_failover_state", replication.failover_state),
+        ("master_failover_state", replication.failover.state),
         ("master_replid", history.replid),
         ("master_replid2", history.replid2),
         ("master_repl_offset", replication.offset),
