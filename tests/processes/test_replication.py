@@ -15,7 +15,7 @@ import servers
 pytestmark = pytest.mark.timeout(90)
 
 
-def until(condition: Callable[[], object], seconds: float = 30.0) -> None:
+def until(condition: Callable[[], object], seconds: float = 60.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "the condition did not come true in time"
@@ -249,6 +249,7 @@ def test_redis_cli_takes_our_rdb_and_our_stream() -> None:
 def test_failover_swaps_the_roles_without_losing_a_write(first: str, second: str) -> None:
     with pair(first, second) as (primary, replica, one, two):
         follow(two, primary)
+        until(lambda: "state=online" in facts(one)["slave0"])
         with writing(primary):
             assert one.call("FAILOVER", "TO", "127.0.0.1", replica.port, "TIMEOUT", 30000) == b"OK"
             until(lambda: facts(one)["master_failover_state"] == "no-failover")
@@ -267,6 +268,7 @@ def test_a_failover_that_nobody_can_take_is_given_up() -> None:
         with pytest.raises(resp.ErrorReply, match="requires connected replicas"):
             one.call("FAILOVER")
         follow(two, primary)
+        until(lambda: "state=online" in facts(one)["slave0"])
         replica.process.send_signal(signal.SIGSTOP)
         try:
             one.call("SET", "a", "1")

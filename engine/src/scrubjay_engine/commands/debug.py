@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from scrubjay_engine.commands.arguments import integer
+from scrubjay_engine.core import gates
 from scrubjay_engine.core.client import BigNumber, Client, Raw, SetReply, Verbatim
 from scrubjay_engine.core.command import command, family
 from scrubjay_engine.core.errors import SYNTAX, CommandError
@@ -80,11 +81,13 @@ def loadaof(client: Client, args: list[bytes]) -> str:
     sinks = list(engine.sinks)
     for sink in sinks:
         engine.remove_sink(sink)
+    engine.set_gate(gates.LOADING, True)  # a slow script in the file lets others in
     try:
         drive(engine.parts["aof_loader"].load(engine.aof.manifest))
     except CannotLoad as error:
         raise CommandError(f"ERR Error trying to load the AOF files, check server logs: {error}") from None
     finally:
+        engine.set_gate(gates.LOADING, False)
         for sink in sinks:
             engine.add_sink(sink)
     return "OK"
@@ -126,6 +129,12 @@ def populate(client: Client, args: list[bytes]) -> str:
 
 def set_active_expire(client: Client, args: list[bytes]) -> str:
     client.engine.expiry.enabled = args[2] != b"0"
+    return "OK"
+
+
+def pause_cron(client: Client, args: list[bytes]) -> str:
+    """PAUSE-CRON 0|1: signals to end wait."""
+    client.engine.parts["cron_paused"] = integer(args[2]) != 0
     return "OK"
 
 
@@ -211,7 +220,7 @@ def install(server: Server) -> None:
             "RELOAD": reload, "LOADAOF": loadaof, "SLEEP": sleep, "DIGEST": digest, "DIGEST-VALUE": digest_value, "POPULATE": populate,
             "SET-ACTIVE-EXPIRE": set_active_expire, "CHANGE-REPL-ID": change_repl_id, "OBJECT": object_, "LOG": ignored, "JMAP": ignored,
             "AOF-FLUSH-SLEEP": ignored, "REPLYBUFFER": ignored, "QUICKLIST-PACKED-THRESHOLD": ignored, "PROTOCOL": protocol,
-            "PAUSE-CRON": ignored, "STRINGMATCH-LEN": ignored, "DICT-RESIZING": ignored, "LISTPACK": ignored, "REPLICATE": replicate,
+            "PAUSE-CRON": pause_cron, "STRINGMATCH-LEN": ignored, "DICT-RESIZING": ignored, "LISTPACK": ignored, "REPLICATE": replicate,
         }
     )  # fmt: skip
 

@@ -173,7 +173,7 @@ def install(server: Server) -> None:
         await (loader.at_start() if server.config.flag("appendonly") else persistence.load())
 
     def switch(value: object) -> None:
-        if bool(value) != aof.on:
+        if bool(value) != aof.wanted:
             aof.turn_on() if value else aof.turn_off()
 
     async def end() -> None:
@@ -181,6 +181,7 @@ def install(server: Server) -> None:
 
     load_after_listening(server, load)
     server.config.on_change("appendonly", switch, now=False)
+    server.config.on_change("aof-disable-auto-gc", lambda _: aof.remove_history(), now=False)
     server.on_stop.append(end)
     engine.parts["aof_loader"] = loader
 

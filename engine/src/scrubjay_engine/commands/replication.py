@@ -208,6 +208,7 @@ def install(server: Server) -> None:
     parts.setdefault("unready", []).append(lambda: report.unready(replication))
     server.every(1.0, replication.each_second)
     server.every(0.1, replication.failover.look)
+    server.every(0.1, replication.expire_local_keys)
     server.every(1.0, lambda: replication.follower.each_second() if replication.follower is not None else None)
     config = server.config
     config.on_change("repl-backlog-size", lambda size: setattr(replication.stream, "backlog_size", size))

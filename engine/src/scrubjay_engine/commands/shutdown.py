@@ -7,7 +7,11 @@ the shutdown, unless FORCE is given.
 from __future__ import annotations
 
 import logging
+import math
+import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +25,25 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 FAILED = CommandError("ERR Errors trying to SHUTDOWN. Check logs.")
+
+
+class Insisted(BaseException):
+    """A second signal while the data is being saved: end without it."""
+
+
+@contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """Within it the loop stands still, so signals are taken as they come: as Insisted."""
+
+    def insist(*_: object) -> None:
+        raise Insisted
+
+    before = {number: signal.signal(number, insist) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @dataclass(frozen=True)
@@ -56,7 +79,16 @@ class Shutdown:
         if self.wish is not None:
             self.finish(Wish(self.wish.save, True, self.wish.force))  # somebody insists
             return
-        self.begin(parse(self.server.config.words(f"shutdown-on-{name.lower()}")), None)
+        wish = parse(self.server.config.words(f"shutdown-on-{name.lower()}"))
+        if self._timers_paused:
+            self.wish, self.until = wish, math.inf
+            return
+        self.begin(wish, None)
+
+    @property
+    def _timers_paused(self) -> bool:
+        """DEBUG PAUSE-CRON: signals are taken up by a timer in Redis, and so wait with it."""
+        return bool(self.engine.parts.get("cron_paused"))
 
     def begin(self, wish: Wish, client: Client | None) -> object:
         """Start to end; the client, if there is one, waits for what comes of it."""
@@ -88,7 +120,7 @@ class Shutdown:
 
     def look(self) -> None:
         """Timer: whether the wait is over."""
-        if self.wish is None:
+        if self.wish is None or self._timers_paused:
             return
         if not self.lagging() or time.monotonic() >= self.until:
             self.finish(self.wish)
@@ -153,7 +185,10 @@ class Shutdown:
             return True
         log.warning("Saving the final RDB snapshot before exiting.")
         try:
-            persistence.write_file(persistence.path, bytes, persistence.exact)
+            with ended_by_signals():
+                persistence.write_file(persistence.path, bytes, persistence.exact)
+        except Insisted:
+            log.warning("You insist... exiting now.")
         except OSError as error:
             log.warning("Error trying to save the DB, can't exit: %s", error)
             return False

@@ -28,6 +28,7 @@ cdef class Keyspace:
     cdef public int lfu_decay_minutes
     cdef public bint touch              # False: lookups leave the access clock alone (CLIENT NO-TOUCH, background work)
     cdef public bint expires_delete     # False on replicas: expired keys are hidden, the primary's DEL removes them
+    cdef public set local_expires       # on a writable replica: (database, key) given an expiry by clients here; else None
     cdef public bint expiry_ignored     # True while the primary's stream or a file is applied
     cdef public uint64_t dirty          # changes since the last save
     cdef public uint64_t hits

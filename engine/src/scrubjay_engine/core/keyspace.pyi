@@ -16,6 +16,7 @@ class Keyspace:
     touch: bool
     expires_delete: bool
     expiry_ignored: bool
+    local_expires: set[tuple[int, bytes]] | None
     dirty: int
     hits: int
     misses: int

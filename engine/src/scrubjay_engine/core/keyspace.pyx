@@ -449,6 +449,8 @@ cdef class Database:
                 table_mark(table, hash)  # adding may have begun a resize
         if expire_at >= 0:
             self.expiring += 1
+            if self.space.local_expires is not None and not self.space.expiry_ignored:
+                self.space.local_expires.add((self.id, PyBytes_FromStringAndSize(key, size)))
         if old == NULL and self.space.on_created is not None:
             self.space.on_created(self, PyBytes_FromStringAndSize(key, size))
         return 0
@@ -530,6 +532,8 @@ cdef class Database:
             entry[0] |= HAS_EXPIRE
             self.expiring += 1
             table_mark(table, hash)
+        if self.space.local_expires is not None and not self.space.expiry_ignored:
+            self.space.local_expires.add((self.id, PyBytes_FromStringAndSize(key, size)))
         entry_store_expire(entry, at)
         return entry
 
@@ -829,14 +833,15 @@ cdef class Database:
 
     def flush(self) -> int:
         """Removes everything; how many keys there were. Memory of big databases is given back in the background by `release`."""
-        cdef Table* old = self.tables
+        cdef Table* old
         cdef int count = self.table_count
         cdef int removed = len(self)
         cdef int i
         if self.space.barrier is not None:
             self.space.barrier.before_flush(self)
-        if removed == 0:
-            return 0
+        if len(self) == 0:  # also when a snapshot has taken the tables, which it has not read yet
+            return removed
+        old = self.tables
         self.tables = <Table*>zcalloc(sizeof(Table) * count)
         for i in range(count):
             table_init(&self.tables[i], key_of_entry)

@@ -5,6 +5,8 @@ Order that makes it safe:
 2. A rewrite opens a new increment at the very moment at which the image's point in time is fixed, and names it in the manifest before anything goes there: base
    and all increments named are the data at any moment, so that a crash during a rewrite loses nothing.
 3. The new base takes its name when it is whole and on disk; then the manifest names it instead of what it stands for; only then old files go.
+4. Switched on while running, writes are collected in a scratch file until there is a base for them: the manifest never names increments without their base.
+5. A new file begins empty, even where a crash left one of its name that no manifest knew.
 
 A write that fails leaves no half command behind: the file is cut back to what was whole. Until the rest is written, writes are refused (MISCONF); with `always` the
 process ends, as Redis does: it could not keep its promise any more.
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PATIENCE = 2.0  # seconds a running fsync may hold back the next write, as in Redis
+SCRATCH = "temp-"  # before the name of the increment that waits for the first base
 FAILURES = 3  # automatic rewrites that fail in a row before they are spaced out
 
 
@@ -65,6 +68,12 @@ class AppendOnly:
         self._planned = False
         self._failures = 0
         self._not_before = 0.0
+        self._retry_at = 0.0
+
+    @property
+    def wanted(self) -> bool:
+        """Switched on, whether or not the first base is there yet."""
+        return self.on or self.first_rewrite
 
     @property
     def directory(self) -> Path:
@@ -82,8 +91,8 @@ class AppendOnly:
         if not self.manifest.increments:
             self.manifest = self.manifest.with_increment(self.manifest.next_increment())
             self.manifest.save(self.directory)
-        self._open(self.manifest.increments[-1])
-        self._remove_history()
+        self._open(self.manifest.increments[-1].name)
+        self.remove_history()
         self._start()
         self._measure()
 
@@ -112,16 +121,42 @@ class AppendOnly:
         self.directory.mkdir(parents=True, exist_ok=True)
         self._failures = 0
         self.first_rewrite = True
-        self.rewrite()
+        if self._abort_rewrite("AOF was switched on: a new one begins") or self.rewriting_since is not None:
+            self.scheduled = True
+        else:
+            self.rewrite()
+        if self.scheduled:
+            log.warning(
+                "AOF was enabled but there is already a background operation. An AOF background was scheduled to start when possible."
+            )
 
     def turn_off(self) -> None:
         """CONFIG SET appendonly no: what is buffered is written, and the files stay as they are."""
-        current = self.images.current
-        if current is not None and current.purpose == "AOF rewrite":
-            current.abort("appendonly was switched off")
-        self.first_rewrite = False
+        if self._abort_rewrite("appendonly was switched off"):
+            log.info("Killing the running AOF rewrite (it has no child process)")
+        waited, self.first_rewrite = self.first_rewrite, False
+        self.scheduled = False
         if self.on:
             self.close()
+        if waited:
+            self._remove_scratch()
+
+    def _abort_rewrite(self, reason: str) -> bool:
+        current = self.images.current
+        if current is None or current.purpose != "AOF rewrite":
+            return False
+        current.abort(reason)
+        return True
+
+    def _remove_scratch(self) -> None:
+        path = self.directory / self._scratch
+        if path.exists():
+            log.info("Removing the temp incr aof file %s in the background", path.name)
+            disk.submit(path.unlink, True)
+
+    @property
+    def _scratch(self) -> str:
+        return f"{SCRATCH}{self.manifest.prefix}.incr"
 
     def close(self) -> None:
         """Write and sync what there is, and stop."""
@@ -136,11 +171,19 @@ class AppendOnly:
             os.close(self._file)
             self._file = -1
 
-    def _open(self, part: Part) -> None:
+    def _open(self, name: str, *, new: bool = False) -> None:
+        self._adopt(self._opened(name, new=new))
+
+    def _opened(self, name: str, *, new: bool) -> int:
+        fresh = os.O_TRUNC if new else 0
+        return os.open(self.directory / name, os.O_WRONLY | os.O_APPEND | os.O_CREAT | fresh, 0o644)
+
+    def _adopt(self, file: int) -> None:
+        """From now on writes go there."""
         if self._file >= 0:
             disk.submit(_sync_and_close, self._file)
+        self._file = file
         self._second = 0
-        self._file = os.open(self.directory / part.name, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         self._database = -1
 
     def _measure(self) -> None:
@@ -239,7 +282,7 @@ class AppendOnly:
     def each_tick(self) -> None:
         """Timer, ten times a second: sync once a second, try failed writes again, look whether to rewrite."""
         if not self.on:
-            if self.scheduled and self.images.current is None:
+            if self.scheduled and self.images.current is None and time.monotonic() >= self._retry_at:
                 self.rewrite()
             return
         if self._buffer:
@@ -291,52 +334,89 @@ class AppendOnly:
         base = self.manifest.next_base("rdb" if preamble else "aof")
         if self.on:
             self.flush()
-        increment = self.manifest.next_increment()
         target = FileTarget(
             self.directory / base.name,
             self.engine.loop,
             lambda error: self._rewritten(base, error),
             None if preamble else self._as_commands(),
         )
-        self._open(increment)
-        self.manifest = self.manifest.with_increment(increment)
-        self._kept = (increment,)
-        if self.on:
-            self.manifest.save(self.directory)
+        self._kept = ()
+        try:
+            if self.on and not self.first_rewrite:
+                self._add_increment()
+            elif self.first_rewrite:
+                self._open(self._scratch, new=True)
+        except OSError as error:
+            target.failed(str(error))
+            return
         self.images.start("AOF rewrite", [target])
-        if not self.on:
+        if self.first_rewrite and not self.on:
             self._start()
         self.rewriting_since = time.monotonic()
         log.info("Background append only file rewriting started")
 
+    def _add_increment(self) -> None:
+        """Rule 2. Raises OSError, and then nothing has changed."""
+        increment = self.manifest.next_increment()
+        file = self._opened(increment.name, new=True)
+        manifest = self.manifest.with_increment(increment)
+        try:
+            manifest.save(self.directory)
+        except OSError:
+            os.close(file)
+            raise
+        self._adopt(file)
+        self.manifest = manifest
+        self._kept = (increment,)
+
     def _rewritten(self, base: Part | None, error: str | None) -> None:
         started, self.rewriting_since = self.rewriting_since or time.monotonic(), None
         self.last_rewrite_seconds = int(time.monotonic() - started)
+        if base is not None and error is None:
+            try:
+                self._take_base(base)
+            except OSError as failure:
+                error = str(failure)
         self.last_rewrite_ok = error is None
-        if base is None or error is not None:
-            log.warning("Background AOF rewrite failed: %s", error)
-            self._failures += 1
-            if self._failures >= FAILURES:
-                minutes = 2 ** min(self._failures - FAILURES, 6)
-                self._not_before = time.monotonic() + 60 * minutes
-                log.warning(
-                    "Background AOF rewrite has repeatedly failed and triggered the limit, will retry in %d minutes",
-                    minutes,
-                )
-            if self.manifest.base is None and self.config.flag("appendonly"):
-                self.scheduled = True
-            return
+        if error is not None:
+            self._rewrite_failed(error)
+
+    def _take_base(self, base: Part) -> None:
+        """Rule 3. Raises OSError."""
+        kept = self.manifest.increments[self.manifest.increments.index(self._kept[0]) :] if self._kept else ()
+        if self.first_rewrite and self.on:
+            self.flush()
+            increment = self.manifest.next_increment()
+            (self.directory / self._scratch).replace(self.directory / increment.name)
+            kept = (increment,)
+            self.first_rewrite = False
         self._failures, self._not_before = 0, 0.0
-        self.first_rewrite = False
         self.rewrites += 1
-        kept = self.manifest.increments[self.manifest.increments.index(self._kept[0]) :]
         self.manifest = self.manifest.rewritten(base, kept)
         self.manifest.save(self.directory)
-        self._remove_history()
+        self.remove_history()
         self._measure()
         log.info("Background AOF rewrite finished successfully")
 
-    def _remove_history(self) -> None:
+    def _rewrite_failed(self, error: str) -> None:
+        log.warning("Background AOF rewrite failed: %s", error)
+        self._failures += 1
+        if self._failures >= FAILURES:
+            minutes = 2 ** min(self._failures - FAILURES, 6)
+            self._not_before = time.monotonic() + 60 * minutes
+            log.warning(
+                "Background AOF rewrite has repeatedly failed and triggered the limit, will retry in %d minutes",
+                minutes,
+            )
+        if self.first_rewrite:
+            if self.on:
+                self.close()
+            self._remove_scratch()
+            self.scheduled = True
+            self._retry_at = time.monotonic() + 1
+
+    def remove_history(self) -> None:
+        """Let go of the files that newer ones stand for, unless `aof-disable-auto-gc` keeps them."""
         if not self.manifest.history or self.config.flag("aof-disable-auto-gc"):
             return
         for part in self.manifest.history:
@@ -345,20 +425,16 @@ class AppendOnly:
         self.manifest.save(self.directory)
 
     def data_replaced(self) -> None:
-        """A full synchronization replaced all data: the files must begin anew with it."""
-        if self.on:
-            current = self.images.current
-            if current is not None and current.purpose == "AOF rewrite":
-                current.abort("the data was replaced")
-                self.scheduled = True
-            else:
-                self.rewrite()
+        """A full synchronization replaced all data: the files keep the old data until there is a base of the new."""
+        if self.wanted:
+            self.turn_off()
+            self.turn_on()
 
     def rows(self) -> list[tuple[str, Any]]:
         """The AOF's part of INFO persistence."""
         rewriting = self.rewriting_since is not None
         rows = [
-            ("aof_enabled", int(self.on)),
+            ("aof_enabled", int(self.wanted)),
             ("aof_rewrite_in_progress", int(rewriting)),
             ("aof_rewrite_scheduled", int(self.scheduled)),
             ("aof_last_rewrite_time_sec", self.last_rewrite_seconds),
@@ -370,7 +446,7 @@ class AppendOnly:
             ("aof_rewrites", self.rewrites),
             ("aof_rewrites_consecutive_failures", self._failures),
             ("aof_last_write_status", "ok" if self.last_write_ok else "err"),
-            ("aof_last_cow_size", 0),
+            ("aof_last_cow_size", self.images.copied.get("AOF rewrite", 0)),
             ("module_fork_in_progress", 0),
             ("module_fork_last_cow_size", 0),
         ]

@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 SLICE_NS = 500_000
 WAIT = 0.002
+LONGEST_NAP = 0.02
 
 
 class Consumer(Protocol):
@@ -68,6 +69,9 @@ class Images:
         self._engine: Engine = server.engine
         self.current: Image | None = None
         self.delay_us = 0  # rdb-key-save-delay: tests slow a snapshot down with it
+        self.copied: dict[
+            str, int
+        ] = {}  # by purpose: bytes that the last image of that kind had to copy before they were overwritten
         self._idle: list[Callable[[], None]] = []
 
     def when_idle(self, work: Callable[[], None]) -> None:
@@ -101,7 +105,7 @@ class Images:
             while snapshot.step(1 if self.delay_us else SLICE_NS):
                 await self._hand_out(image)
                 keys, before = snapshot.keys, keys
-                await asyncio.sleep((keys - before) * self.delay_us / 1e6)
+                await self._linger(image, keys - before)
             await self._hand_out(image)
         except asyncio.CancelledError:
             self._tell(image, "the server is ending")
@@ -114,8 +118,16 @@ class Images:
             raise
         finally:
             self.current = None
+            self.copied[image.purpose] = snapshot.copied
         self._tell(image, snapshot.reason)
         self._next()
+
+    async def _linger(self, image: Image, keys: int) -> None:
+        """Let others have their turn; with `rdb-key-save-delay`, wait for each key, until the image is given up or the delay taken away."""
+        await asyncio.sleep(0)
+        until = time.monotonic() + keys * self.delay_us / 1e6
+        while self.delay_us and not image.snapshot.aborted and time.monotonic() < until:  # noqa: ASYNC110 (three things to look at)
+            await asyncio.sleep(max(min(until - time.monotonic(), LONGEST_NAP), 0))
 
     async def _hand_out(self, image: Image) -> None:
         data = image.snapshot.take()

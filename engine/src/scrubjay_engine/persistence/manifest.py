@@ -19,6 +19,20 @@ class BadManifest(ValueError):
     """The manifest cannot be used; the message is Redis', followed by the line."""
 
 
+ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t", "\a": "\\a", "\b": "\\b"}
+
+
+def quoted(name: str) -> str:
+    """A file name as one word of a line: in quotes, with what does not print escaped, where it needs them."""
+    if name.isprintable() and not set(name) & set(" \\\"'"):
+        return name
+    return '"' + "".join(ESCAPES.get(char) or _shown(char) for char in name) + '"'
+
+
+def _shown(char: str) -> str:
+    return char if char.isprintable() else "".join(f"\\x{byte:02x}" for byte in os.fsencode(char))
+
+
 @dataclass(frozen=True)
 class Part:
     """One file of the set."""
@@ -29,12 +43,7 @@ class Part:
 
     def line(self) -> str:
         """As it stands in the manifest."""
-        quoted = (
-            '"' + self.name.replace("\\", "\\\\").replace('"', '\\"') + '"'
-            if " " in self.name or '"' in self.name
-            else self.name
-        )
-        return f"file {quoted} seq {self.seq} type {self.kind}\n"
+        return f"file {quoted(self.name)} seq {self.seq} type {self.kind}\n"
 
 
 @dataclass(frozen=True)
@@ -73,8 +82,9 @@ class Manifest:
 
     def rewritten(self, base: Part, kept: tuple[Part, ...]) -> Manifest:
         """A new base that stands for everything but the increments kept; the rest becomes history."""
-        old = ([self.base] if self.base else []) + [part for part in self.increments if part not in kept]
-        return replace(self, base=base, increments=kept, history=tuple(replace(part, kind="h") for part in old))
+        old = [part for part in self.increments if part not in kept] + ([self.base] if self.base else [])
+        history = (*(replace(part, kind="h") for part in old), *self.history)
+        return replace(self, base=base, increments=kept, history=history)
 
     def forgotten(self) -> Manifest:
         """Without history."""
@@ -83,7 +93,7 @@ class Manifest:
     def save(self, directory: Path) -> None:
         """Write it so that a crash leaves the old one or the new one."""
         scratch = directory / f"temp-{self.path_name}"
-        with scratch.open("w") as file:
+        with scratch.open("w", errors="surrogateescape") as file:
             file.write(self.text())
             file.flush()
             os.fsync(file.fileno())
@@ -94,7 +104,7 @@ class Manifest:
 def read_manifest(directory: Path, prefix: str) -> Manifest | None:
     """The manifest in that directory, None when there is none. Raises BadManifest."""
     try:
-        lines = (directory / f"{prefix}.manifest").read_text().splitlines(keepends=True)
+        lines = (directory / f"{prefix}.manifest").read_text(errors="surrogateescape").splitlines(keepends=True)
     except FileNotFoundError:
         return None
     return parse_manifest(prefix, lines)
@@ -130,10 +140,10 @@ def parse_manifest(prefix: str, lines: list[str]) -> Manifest:
 def _parse_line(line: str) -> Part:
     if len(line) > LONGEST_LINE:
         raise BadManifest("The AOF manifest file contains too long line")
-    words = split_inline(line.strip().encode())
+    words = split_inline(os.fsencode(line.strip()))
     if not words or len(words) < 6 or len(words) % 2:
         raise BadManifest("Invalid AOF manifest file format")
-    named = {words[i].decode().lower(): words[i + 1].decode() for i in range(0, len(words), 2)}
+    named = {os.fsdecode(words[i]).lower(): os.fsdecode(words[i + 1]) for i in range(0, len(words), 2)}
     name, seq, kind = named.get("file", ""), named.get("seq", ""), named.get("type", "")
     if not name or "/" in name or not seq.isdigit() or int(seq) == 0:
         raise BadManifest("Invalid AOF manifest file format")

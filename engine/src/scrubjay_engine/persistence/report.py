@@ -26,8 +26,8 @@ def section(persistence: Persistence) -> Pairs:
     rows: Pairs = [
         ("loading", int(bool(engine.gates & gates.LOADING))),
         ("async_loading", 0),
-        ("current_cow_peak", 0),
-        ("current_cow_size", 0),
+        ("current_cow_peak", current.snapshot.copied if current else 0),
+        ("current_cow_size", current.snapshot.copied if current else 0),
         ("current_cow_size_age", 0),
         (
             "current_fork_perc",
@@ -45,7 +45,7 @@ def section(persistence: Persistence) -> Pairs:
         ("rdb_last_bgsave_time_sec", persistence.last_seconds),
         ("rdb_current_bgsave_time_sec", persistence.saving_seconds),
         ("rdb_saves", persistence.saves),
-        ("rdb_last_cow_size", 0),
+        ("rdb_last_cow_size", persistence.images.copied.get("BGSAVE", 0)),
         ("rdb_last_load_keys_expired", persistence.expired),
         ("rdb_last_load_keys_loaded", persistence.loaded),
     ]

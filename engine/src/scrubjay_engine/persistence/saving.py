@@ -124,14 +124,17 @@ class Persistence:
         snapshot.begin({**common_facts(self.engine), **self.facts()}, function_codes(self.engine))
         try:
             with scratch.open("wb") as file:
-                while snapshot.step(50_000_000):
+                keys = 0
+                while snapshot.step(1 if self.images.delay_us else 50_000_000):
                     file.write(convert(snapshot.take()))
+                    keys, before = snapshot.keys, keys
+                    time.sleep((keys - before) * self.images.delay_us / 1e6)
                 file.write(convert(snapshot.take()))
                 file.flush()
                 os.fsync(file.fileno())
             scratch.replace(path)
             sync_directory(path.parent)
-        except OSError as error:
+        except BaseException as error:
             snapshot.abort(str(error))
             while snapshot.step(50_000_000):
                 pass

@@ -7,6 +7,7 @@ class Snapshot:
     aborted: bool
     reason: str | None
     keys: int
+    copied: int
     total: int
 
     def __init__(
@@ -18,9 +19,11 @@ class Snapshot:
         checksum: bool = True,
         access: bool = False,
         memory_limit: int = 0,
+        at_once: int = 1000,
     ) -> None:
         """`exact`: values that an old server could only read with losses are written in a newer form. `access`: write idle times or frequencies,
-        as Redis does under an LRU or LFU policy. `memory_limit`: bytes in the buffer at which the snapshot gives up (0: none)."""
+        as Redis does under an LRU or LFU policy. `memory_limit`: bytes in the buffer at which the snapshot gives up (0: none). `at_once`: of a database
+        that is flushed meanwhile so many keys are written on the spot; a bigger one is kept until it is written."""
 
     def begin(self, aux: dict[bytes, bytes], functions: list[bytes]) -> None:
         """Fix the point in time. RuntimeError when another snapshot runs."""

@@ -10,6 +10,7 @@ just before an entry of the old parity is changed or removed, and it is written 
    other changes bring early go to a second buffer, which is put behind the value.
 4. After the walk every entry carries the new parity, also when the snapshot was aborted (`abort`: the walk goes on, nothing is written):
    the next snapshot may begin only then.
+5. A big database that is flushed gives its tables to a database of our own (`flushed`), which is walked after the others and let go of.
 
 The extra memory is what the barrier wrote and the consumers have not taken yet. Driven by persistence/saving (files) and
 replication/primary (replicas) through persistence/image, which slices and waits for slow consumers.
@@ -30,9 +31,6 @@ cdef extern from "time.h" nogil:
         long tv_nsec
     int clock_gettime(int clock, timespec* now)
     int CLOCK_MONOTONIC
-
-cdef enum:
-    FLUSH_AT_ONCE = 50000   # keys of a database that is flushed meanwhile; more abort the snapshot instead of holding the loop
 
 
 cdef inline int64_t monotonic() noexcept nogil:
@@ -80,9 +78,13 @@ cdef class Snapshot(Barrier):
     cdef Entry parts_entry
     cdef set announced
     cdef list numbers           # which number each database's contents had at the beginning (SWAPDB)
+    cdef list sizes             # (keys, of them expiring) by that number
+    cdef Py_ssize_t at_once     # so many keys of a database that is flushed are written on the spot; of more the tables are taken
+    cdef list flushed           # databases that hold what was flushed before it was written, after the engine's own in the walk
+    cdef readonly uint64_t copied   # bytes that the barrier had to write early, before compression: what copy-on-write is elsewhere
     cdef Py_ssize_t memory_limit
 
-    def __init__(self, Keyspace space, *, bint exact=True, bint compress=True, bint checksum=True, bint access=False, Py_ssize_t memory_limit=0):
+    def __init__(self, Keyspace space, *, bint exact=True, bint compress=True, bint checksum=True, bint access=False, Py_ssize_t memory_limit=0, Py_ssize_t at_once=1000):
         self.space = space
         self.main = RdbWriter(compress, checksum)
         self.early = RdbWriter(compress, False)
@@ -91,6 +93,8 @@ cdef class Snapshot(Barrier):
         self.main_database = self.early_database = -1
         self.announced = set()
         self.numbers = list(range(len(space.databases)))
+        self.flushed = []
+        self.at_once = at_once
         self.memory_limit = memory_limit
 
     def __dealloc__(self):
@@ -99,7 +103,8 @@ cdef class Snapshot(Barrier):
     def begin(self, dict aux not None, list functions not None) -> None:
         """Fix the point in time. RuntimeError when another snapshot runs."""
         self.space.begin_snapshot(self)
-        self.total = sum(len(db) for db in self.space.databases)
+        self.sizes = [(len(db), db.expiring) for db in self.space.databases]
+        self.total = sum(size[0] for size in self.sizes)
         # Function libraries are unknown before version 10, so that a file with them says what it needs.
         self.main.header(10 if self.exact or functions else 9)
         for name, value in aux.items():
@@ -147,8 +152,8 @@ cdef class Snapshot(Barrier):
     cdef int next_bucket(self) except -1:
         cdef Database db
         self.found.count = self.at = 0
-        while self.database < len(self.space.databases):
-            db = self.space.databases[self.database]
+        while self.database < len(self.space.databases) + len(self.flushed):
+            db = self.database_at(self.database)
             if self.table < db.table_count and table_len(&db.tables[self.table]):
                 self.cursor = table_scan(&db.tables[self.table], self.cursor, collect, &self.found)
                 self.found_number = self.numbers[self.database]
@@ -161,6 +166,10 @@ cdef class Snapshot(Barrier):
                 self.database += 1
                 self.table = 0
         return self.finish()
+
+    cdef Database database_at(self, int index):
+        cdef Py_ssize_t own = len(self.space.databases)
+        return self.space.databases[index] if index < own else self.flushed[index - own]
 
     cdef int keep_unwritten(self) except -1:
         """Of what was collected, keep the old parity only: entries of the new one may be freed without passing the barrier."""
@@ -182,6 +191,8 @@ cdef class Snapshot(Barrier):
     cdef int finish(self) except -1:
         self.space.end_snapshot()
         self.finished = True
+        for db in self.flushed:
+            db.flush()
         if not self.aborted:
             self.merge()
             self.main.eof()
@@ -231,10 +242,19 @@ cdef class Snapshot(Barrier):
             return 0
         self.target = self.main if self.parts is None else self.early
         self.forget(entry)
+        self.copied += self.size_of(db, entry)
         self.write(db, entry, self.numbers[db.id], False)
         if self.memory_limit and self.main.size + self.early.size > self.memory_limit:
             self.abort(f"more than {self.memory_limit} bytes were overwritten faster than they could be written")
         return 0
+
+    cdef uint64_t size_of(self, Database db, Entry entry) except? 0:
+        """Bytes of an entry, with its value where that is a string."""
+        cdef StringView view
+        if entry_form(entry) == OBJECT:
+            return <uint64_t>entry_size(entry)
+        db.view(entry, &view)
+        return <uint64_t>(entry_key_size(entry) + view.size)
 
     cdef int forget(self, Entry entry) except -1:
         """The entry may move or go: take it out of the bucket that is being walked."""
@@ -248,16 +268,23 @@ cdef class Snapshot(Barrier):
 
     cdef int before_flush(self, Database db) except -1:
         cdef Py_ssize_t left = len(db)
-        if left and not self.aborted:
-            if left > FLUSH_AT_ONCE:
-                self.abort("a large database was flushed")
-            else:
-                self.write_rest(db)
+        if left > self.at_once and not self.aborted:
+            self.take_tables(db)
+        elif left and not self.aborted:
+            self.write_rest(db)
         if self.database == db.id:
             self.found.count = self.at = 0
             self.database += 1
             self.table = 0
             self.cursor = 0
+        return 0
+
+    cdef int take_tables(self, Database db) except -1:
+        """Rule 5. What is being written in parts goes on: its entry only changes its owner."""
+        cdef Database kept = Database(self.space, db.id, db.table_count)
+        self.space.exchange(db, kept)
+        self.flushed.append(kept)
+        self.numbers.append(self.numbers[db.id])
         return 0
 
     cdef int after_swap(self, int first, int second) except -1:
@@ -274,7 +301,7 @@ cdef class Snapshot(Barrier):
         cdef Entry entry
         cdef Py_ssize_t i
         cdef int table
-        if self.parts is not None and self.database == db.id:
+        if self.parts is not None:  # it may be one of these: SWAPDB moves databases about
             entry = self.parts_entry
             for _ in self.parts:
                 pass
@@ -307,7 +334,6 @@ cdef class Snapshot(Barrier):
     # Writing.
 
     cdef int select(self, int number) except -1:
-        cdef Database db
         cdef bint early = self.target is self.early
         if number == (self.early_database if early else self.main_database):
             return 0
@@ -319,10 +345,10 @@ cdef class Snapshot(Barrier):
         self.target.put_length(number)
         if number not in self.announced:
             self.announced.add(number)
-            db = self.space.databases[number]
+            keys, expiring = self.sizes[number]
             self.target.put_byte(251)
-            self.target.put_length(len(db))
-            self.target.put_length(db.expiring)
+            self.target.put_length(keys)
+            self.target.put_length(expiring)
         return 0
 
     cdef int write(self, Database db, Entry entry, int number, bint in_parts) except -1:

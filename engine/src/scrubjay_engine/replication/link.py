@@ -116,7 +116,10 @@ class ReplicaLink:
         return data
 
     def over_limit(self, hard: int, soft: int, soft_seconds: int) -> bool:
-        """Whether more waits for it than client-output-buffer-limit allows."""
+        """Whether more waits for it than client-output-buffer-limit allows. A limit below the backlog's size counts as that size: a replica that may
+        continue from anywhere in the backlog must not be dropped for what it then has to be sent."""
+        hard = hard and max(hard, self.stream.backlog_size)
+        soft = soft and max(soft, self.stream.backlog_size)
         unsent = 0 if self.wants_file_only else self.stream.end - self.position
         waiting = unsent + self.client.output_pending
         if hard and waiting > hard:

@@ -213,6 +213,7 @@ class Replication:
             self.stream.readers.discard(link)
             if self.node is not None and all(other.uid != link.uid for other in self.links.values()):
                 self.node.lost_replica(link.uid)
+            self.stream.trim()
             if link.file is not None:
                 link.file.close()
             log.info("Connection with replica %s lost.", link.announced.get("listening-port") or client.address)
@@ -347,6 +348,7 @@ class Replication:
         self.stream.forget_database()
         self.engine.keyspace.expires_delete = True
         self.engine.set_gate(gates.REPLICA | gates.STALE, False)
+        self.engine.keyspace.local_expires = None
         self.follow_min_replicas()
         log.info("PRIMARY MODE enabled: history %s from offset %d on", self.history.replid, self.stream.end)
 
@@ -366,6 +368,17 @@ class Replication:
         """`replica-read-only`: whether a replica takes clients' writes (never in managed mode)."""
         read_only = self.config.flag("replica-read-only") or self.config.flag("managed")
         self.engine.set_gate(gates.REPLICA, self.follower is not None and read_only)
+        self.engine.keyspace.local_expires = set() if self.follower is not None and not read_only else None
+
+    def expire_local_keys(self) -> None:
+        """A writable replica: what its own clients gave a time to live goes by our clock, since the primary knows nothing of it."""
+        space = self.engine.keyspace
+        keys = space.local_expires or set()
+        for number, key in list(keys):
+            at = space.databases[number].expire_at(key)
+            if at < 0 or at <= space.now_ms:
+                space.databases[number].write_value(key)  # removes what is due
+                keys.discard((number, key))
 
     def begin_as_primary(self) -> None:
         """A managed node's first role is primary: what it has (from disk, or nothing) is a history of its own from here on."""

@@ -74,7 +74,7 @@ def change(space: Keyspace, dice: random.Random, keys: int) -> None:
             if taken is not None:
                 db.put(b"renamed:%d" % dice.randrange(keys), *taken)
         case 8:
-            if dice.random() < 0.02:
+            if dice.random() < 0.1:
                 db.flush()
         case 9:
             if dice.random() < 0.05:
@@ -105,7 +105,7 @@ def test_changes_meanwhile_do_not_show(seed: int) -> None:
     for _ in range(400):
         change(space, dice, 120)
     before = state(space)
-    snapshot = Snapshot(space)
+    snapshot = Snapshot(space, at_once=dice.choice([0, 20, 1000]))
     snapshot.begin({b"redis-ver": b"7.0.15"}, [])
     parts = []
     while snapshot.step(dice.choice([1, 1, 20_000])):
