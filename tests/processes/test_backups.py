@@ -315,10 +315,10 @@ def test_the_documented_commands(source: servers.Server, tmp_path: Path) -> None
     with servers.scrubjay(directory=tmp_path / "out") as server:
         assert seen(server) == seen(source)
     (tmp_path / "key").write_text(os.urandom(32).hex())
-    refusal = run("fetch", "--from", place, "--output", str(tmp_path / "out"), status=1)
+    refusal = run("fetch", "--from", place, "--output", str(tmp_path / "out"), status=2)
     assert refusal["reason"] == "WrongKey"
     run("remove", "--at", place)
-    assert run("check", "--from", place, status=1)["reason"] == "NoBackup"
+    assert run("check", "--from", place, status=2)["reason"] == "NoBackup"
 
 
 def servers_wait(probe: Callable[[], bool]) -> None:

@@ -13,6 +13,7 @@ import uuid
 import uvloop
 
 from scrubjay_operator.act import http
+from scrubjay_operator.act.backups import Backups
 from scrubjay_operator.act.engines import Engines
 from scrubjay_operator.act.events import EventWriter
 from scrubjay_operator.act.inbox import Inbox
@@ -25,6 +26,7 @@ from scrubjay_operator.act.reconcile import Tools
 from scrubjay_operator.api.names import OPERATOR_LEASE
 from scrubjay_operator.api.settings import InvalidSettings, Settings
 from scrubjay_operator.handlers.watch import watch
+from scrubjay_operator.objects.backupjob import Program
 from scrubjay_operator.objects.pod import EngineDefaults
 from scrubjay_operator.observe.cache import ObjectCache
 from scrubjay_operator.observe.snapshot import Key
@@ -47,12 +49,14 @@ async def operate(settings: Settings) -> None:
         defaults=EngineDefaults(settings.engine_image, settings.engine_pull_policy),
         active=leadership.active,
         term=lambda: leadership.term,
+        program=Program(settings.operator_image, settings.operator_pull_policy),
     )
     namespace = settings.watch_namespace or None
-    loop = Loop(queue, tools, namespace)
+    backups = Backups(tools, namespace)
+    loop = Loop(queue, tools, namespace, backups)
     runner = await http.serve("", settings.http_port, loop.stuck)
     election = asyncio.create_task(leadership.run(loop.start, loop.stop))
-    watching = asyncio.create_task(watch(kube, inbox, namespace))
+    watching = asyncio.create_task(watch(kube, inbox, namespace, backups.event))
     told = asyncio.create_task(_told_to_stop())
     try:
         done, _ = await asyncio.wait((election, watching, told), return_when=asyncio.FIRST_COMPLETED)

@@ -117,12 +117,14 @@ def test_cluster_chart_makes_the_cachecluster_that_its_values_say() -> None:
 @pytest.fixture
 def release(bare_kube: LocalKube) -> Iterator[LocalKube]:
     """The operator's chart installed as a person would; on an API server without nodes its pods stay pending."""
-    bare_kube.kubectl("delete", "crd", "cacheclusters.scrubjay.dev", "--ignore-not-found")
+    ours = ("cacheclusters.scrubjay.dev", "cachebackups.scrubjay.dev")
+    bare_kube.kubectl("delete", "crd", *ours, "--ignore-not-found")
     helm("install", "scrubjay", OPERATOR, "--namespace=scrubjay", "--create-namespace", kube=bare_kube)
     definitions.await_served(bare_kube)
     yield bare_kube
     helm("uninstall", "scrubjay", "--namespace=scrubjay", "--ignore-not-found", kube=bare_kube)
-    bare_kube.kubectl("delete", "crd", "cacheclusters.scrubjay.dev", "--ignore-not-found")
+    ours = ("cacheclusters.scrubjay.dev", "cachebackups.scrubjay.dev")
+    bare_kube.kubectl("delete", "crd", *ours, "--ignore-not-found")
     definitions.install(bare_kube)  # as the `kube` fixture left it
 
 

@@ -35,7 +35,7 @@ class EventWriter:
         self._reporter = reporter
         self._told: OrderedDict[tuple[str, Notice], _Told] = OrderedDict()
 
-    async def tell(self, about: Metadata, notice: Notice, now: datetime) -> None:
+    async def tell(self, about: Metadata, notice: Notice, now: datetime, kind: str = names.KIND) -> None:
         """Write one Event, or raise the count of the one that says the same."""
         key = (about.uid, notice)
         moment = now.strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -47,7 +47,7 @@ class EventWriter:
                 await self._kube.merge(EVENT, about.namespace, told.name, patch)
                 return
             name = f"{about.name}.{hashlib.sha256(f'{key}{now.timestamp()}'.encode()).hexdigest()[:16]}"
-            await self._kube.create(EVENT, self._event(about, notice, name, moment))
+            await self._kube.create(EVENT, self._event(about, kind, notice, name, moment))
             self._remember(key, name)
         except ApiError as error:
             self._told.pop(key, None)
@@ -59,14 +59,14 @@ class EventWriter:
         if len(self._told) > REMEMBERED:
             self._told.popitem(last=False)
 
-    def _event(self, about: Metadata, notice: Notice, name: str, moment: str) -> dict[str, object]:
+    def _event(self, about: Metadata, kind: str, notice: Notice, name: str, moment: str) -> dict[str, object]:
         return {
             "apiVersion": "v1",
             "kind": "Event",
             "metadata": {"name": name, "namespace": about.namespace},
             "involvedObject": {
                 "apiVersion": names.API_VERSION,
-                "kind": names.KIND,
+                "kind": kind,
                 "name": about.name,
                 "namespace": about.namespace,
                 "uid": about.uid,

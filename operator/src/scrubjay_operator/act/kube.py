@@ -136,7 +136,8 @@ class KubeClient:
 
     async def delete(self, kind: Kind, namespace: str | None, name: str, *, uid: str | None = None) -> None:
         """Delete exactly the object with this uid; an object that is gone already is no error."""
-        body: Manifest = {"kind": "DeleteOptions", "apiVersion": "v1"}
+        # Background: of a Job, the API would leave the pods behind
+        body: Manifest = {"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "Background"}
         if uid is not None:
             body["preconditions"] = {"uid": uid}
         try:
@@ -144,6 +145,10 @@ class KubeClient:
         except ApiError as error:
             if not error.gone:
                 raise
+
+    async def text(self, kind: Kind, path: str, query: Mapping[str, str]) -> str:
+        """An answer that is no object, as the log of a pod."""
+        return (await self._send("GET", kind, path, query=query)).decode("utf-8", "replace")
 
     async def _call(
         self,
@@ -155,6 +160,18 @@ class KubeClient:
         body: object = None,
         content: str = "application/json",
     ) -> Manifest:
+        return _decode(await self._send(method, kind, path, query=query, body=body, content=content))
+
+    async def _send(
+        self,
+        method: str,
+        kind: Kind,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: object = None,
+        content: str = "application/json",
+    ) -> bytes:
         url = self._api.configuration.host.rstrip("/") + path
         url += f"?{urlencode(query)}" if query else ""
         headers = {"Content-Type": content, "Accept": "application/json", "User-Agent": FIELD_MANAGER}
@@ -165,7 +182,7 @@ class KubeClient:
             answer = await self._api.rest_client.request(
                 method, url, headers=headers, body=body, _request_timeout=TIMEOUT_S
             )
-            raw = await answer.read()
+            raw: bytes = await answer.read()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             metrics.API_REQUESTS.labels(method, kind.name, "none").inc()
             raise ApiError(
@@ -174,7 +191,7 @@ class KubeClient:
         metrics.API_REQUESTS.labels(method, kind.name, str(answer.status)).inc()
         if answer.status >= 400:
             raise _refusal(what, answer.status, raw)
-        return _decode(raw)
+        return raw
 
 
 def _decode(raw: bytes) -> Manifest:

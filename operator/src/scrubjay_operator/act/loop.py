@@ -5,6 +5,7 @@ import logging
 import time
 
 from scrubjay_operator.act import metrics
+from scrubjay_operator.act.backups import Backups
 from scrubjay_operator.act.kube import ApiError
 from scrubjay_operator.act.perform import NotLeading, Outdated
 from scrubjay_operator.act.queue import WorkQueue
@@ -22,8 +23,11 @@ AGAIN_S = 0.1
 class Loop:
     """The workers of one process: `start` when the Lease is won, `stop` when it is lost. `namespace` narrows to one, None means all."""
 
-    def __init__(self, queue: WorkQueue[Key], tools: Tools, namespace: str | None) -> None:
+    def __init__(
+        self, queue: WorkQueue[Key], tools: Tools, namespace: str | None, backups: Backups | None = None
+    ) -> None:
         self._queue = queue
+        self._backups = backups
         self._tools = tools
         self._namespace = namespace
         self._task: asyncio.Task[None] | None = None
@@ -57,6 +61,8 @@ class Loop:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._tools.engines.run())
             group.create_task(keep_listing(self._tools.kube, self._tools.inbox, self._namespace))
+            if self._backups is not None:
+                group.create_task(self._backups.run())
             for _ in range(WORKERS):
                 group.create_task(self._work(reconciler))
 

@@ -4,10 +4,10 @@ import logging
 import random
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from scrubjay_operator.act import metrics
+from scrubjay_operator.act import metrics, restore
 from scrubjay_operator.act.engines import Address, Engines
 from scrubjay_operator.act.events import EventWriter
 from scrubjay_operator.act.inbox import Inbox
@@ -15,10 +15,11 @@ from scrubjay_operator.act.kube import KubeClient
 from scrubjay_operator.act.perform import Performer, Run, Settled, StepFailed
 from scrubjay_operator.act.wanted import PasswordMissing, want
 from scrubjay_operator.api.names import PORT_ADMIN
+from scrubjay_operator.objects.backupjob import UNKNOWN, Program
 from scrubjay_operator.objects.pod import EngineDefaults
 from scrubjay_operator.observe.pods import PodView
 from scrubjay_operator.observe.snapshot import ClusterSnapshot, ClusterView, Key
-from scrubjay_operator.plan import status
+from scrubjay_operator.plan import bootstrap, status
 from scrubjay_operator.plan.children import settled
 from scrubjay_operator.plan.plan import Plan, make_plan
 from scrubjay_operator.plan.status import Judgement, Trouble
@@ -53,6 +54,7 @@ class Tools:
     defaults: EngineDefaults
     active: Callable[[], bool]
     term: Callable[[], int] = lambda: 0
+    program: Program = UNKNOWN
     address: Callable[[PodView], Address] = lambda pod: Address(pod.ip, PORT_ADMIN)
     clock: Callable[[], float] = time.monotonic
     wall: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -87,6 +89,10 @@ class Reconciler:
             return await self._report(
                 run, snapshot, status.refused(snapshot, Trouble("PasswordMissing", str(error))), Outcome(come_back=10.0)
             )
+        if bootstrap.due(snapshot):
+            found, jobs, more = await restore.look(self._tools.kube, view.cluster, self._tools.program)
+            wanted = replace(wanted, manifests=(*wanted.manifests, *jobs), restore=found)
+            troubles = [*troubles, *more]
         plan = make_plan(snapshot, wanted)
         acted = await self._act(run, plan)
         self._settle(key, run, snapshot, plan)

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from scrubjay_operator.api import names, parameters
+from scrubjay_operator.api.cachebackup import CacheBackupSpec, CacheBackupStatus
 from scrubjay_operator.api.cachecluster import PRINTER_COLUMNS
 from scrubjay_operator.api.crd import NAME_RULES
 from scrubjay_operator.api.model import VALIDATIONS
@@ -83,6 +84,16 @@ def page() -> str:
         status=_status(),
         columns=_columns(),
     )
+
+
+def backup_page() -> str:
+    """docs/reference/cachebackup.md."""
+    spec, status = structural(CacheBackupSpec), structural(CacheBackupStatus)
+    fields = [f"| `{path}` | {kind} | {default} | {text} |" for path, kind, default, text in _rows(spec, "")]
+    reported = [f"| `{path}` | {kind} | {text} |" for path, kind, _, text in _rows(status, "")]
+    head = f"# CacheBackup\n\nAPI version `{names.API_VERSION}`, kind `CacheBackup`, short name `cb`. One object is one backup.\n"
+    lines = [head, "## spec\n", "| field | type | default | meaning |", "|---|---|---|---|", *fields]
+    return "\n".join([*lines, "\n## status\n", "| field | type | meaning |", "|---|---|---|", *reported]) + "\n"
 
 
 def _spec() -> str:

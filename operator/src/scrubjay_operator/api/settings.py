@@ -25,6 +25,10 @@ class Settings(BaseModel):
     engine_pull_policy: Literal["Always", "IfNotPresent", "Never"] = Field(
         default="IfNotPresent", description="For it."
     )
+    operator_image: str = Field(default="", description="The operator's own image, in which backups run.")
+    operator_pull_policy: Literal["Always", "IfNotPresent", "Never"] = Field(
+        default="IfNotPresent", description="For it."
+    )
     namespace: str = Field(default="default", description="Where the operator runs and keeps its Lease.")
     pod_name: str = Field(default="scrubjay-operator", description="Its own name: the holder of the Lease.")
     watch_namespace: str = Field(default="", description="The only namespace it looks after; empty for all.")

@@ -8,11 +8,13 @@ schema.
 from enum import StrEnum
 from typing import Annotated, Any, Final, Self
 
-from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from scrubjay_operator.api import quantity
+from scrubjay_operator.api.bootstrap import Bootstrap
 from scrubjay_operator.api.kubernetes import Affinity, Toleration
 from scrubjay_operator.api.model import Quantity, Written, rule, rules
+from scrubjay_operator.api.references import LocalReference, SecretKey
 
 MAX_SHARDS: Final = 250
 MAX_REPLICAS: Final = 5
@@ -22,8 +24,6 @@ NEEDS_CLUSTER_MODE: Final = (
     "more than one shard needs cluster mode (clusterMode: true), which this version of Scrubjay does not have yet:"
     " leave shards at 1; for more readers set replicasPerShard"
 )
-
-SecretName = Annotated[str, StringConstraints(min_length=1, max_length=253)]
 
 
 class Protocol(StrEnum):
@@ -174,13 +174,6 @@ class Placement(Written):
     )
 
 
-class SecretKey(Written):
-    """One key of a Secret in the same namespace."""
-
-    name: SecretName = Field(description="Name of the Secret.")
-    key: SecretName = Field(default="password", description="Key in the Secret.")
-
-
 class Access(Written):
     """Who may come in."""
 
@@ -229,12 +222,6 @@ class Metrics(Written):
     )
 
 
-class LocalReference(Written):
-    """The name of an object in the same namespace."""
-
-    name: SecretName = Field(description="Its name.")
-
-
 def _parameter_text(value: object) -> object:
     if isinstance(value, bool):
         return "yes" if value else "no"
@@ -254,6 +241,15 @@ DEFAULT_RESOURCES: Final = Resources(
 
 class CacheClusterSpec(Written):
     """The cache that is wanted."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            rule(
+                "!has(self.bootstrap) || (has(oldSelf.bootstrap) && self.bootstrap == oldSelf.bootstrap)",
+                "bootstrap is what a cluster begins with: to restore a backup make a new CacheCluster",
+            )
+        )
+    )
 
     protocol: Protocol = Field(default=Protocol.REDIS, description="Which protocol clients speak.")
     shards: int = Field(
@@ -292,6 +288,10 @@ class CacheClusterSpec(Written):
     access: Access = Field(default=Access(), description="Who may come in.")
     service: Service = Field(default=Service(), description="How clients reach it.")
     metrics: Metrics = Field(default=Metrics(), description="How it is monitored.")
+    bootstrap: Bootstrap | None = Field(
+        default=None,
+        description="What the cluster begins with, read once when it is made. Data that is lost later does not come back by it.",
+    )
 
     @model_validator(mode="after")
     def _one_shard(self) -> Self:

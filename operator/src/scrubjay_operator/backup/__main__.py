@@ -3,10 +3,11 @@
     take    --to s3://bucket/nightly --shard shard-0=cache-0-0:6379,cache-0-1:6379
     check   --from s3://bucket/nightly
     fetch   --from s3://bucket/nightly --output folder      (one .rdb a shard, decrypted and decompressed: any Redis tool reads it)
+    serve   --from s3://bucket/nightly --port 6400            (REPLICAOF this address loads it)
     remove  --at s3://bucket/nightly
 
-The encryption key is read from the file named by --key-file, the node's password from --password-file or SCRUBJAY_PASSWORD. Exit status 0: done; 1: it failed, and the
-last line says why in words.
+The encryption key is read from the file named by --key-file, the node's password from --password-file or SCRUBJAY_PASSWORD. Exit status 0: done; 1: it failed
+and may succeed another time; 2: it failed and will again. The last line says why in words.
 """
 
 import argparse
@@ -20,7 +21,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from scrubjay_operator.backup import read, upload
+from scrubjay_operator.backup import read, serve, upload
 from scrubjay_operator.backup.errors import BackupError
 from scrubjay_operator.backup.frames import read_key
 from scrubjay_operator.backup.manifest import Manifest
@@ -52,6 +53,12 @@ def _arguments(words: list[str] | None) -> argparse.Namespace:
     for command in (checking, fetching):
         command.add_argument("--from", dest="at", required=True, metavar="URL")
     fetching.add_argument("--output", type=Path, required=True, metavar="FOLDER")
+    serving = commands.add_parser("serve", help="give a backup, or an RDB, to a node that follows this address")
+    serving.add_argument("--from", dest="at", required=True, metavar="URL")
+    serving.add_argument("--shard", default="shard-0", help="which shard of the backup")
+    serving.add_argument("--rdb", metavar="PATH", help="a file below the URL instead of a backup")
+    serving.add_argument("--port", type=int, default=6379, help="where to listen")
+    serving.add_argument("--memory", type=int, help="bytes that the node has for data")
     removing = commands.add_parser("remove", help="delete a backup")
     removing.add_argument("--at", required=True, metavar="URL")
     return parser.parse_args(words)
@@ -144,11 +151,25 @@ def _fetch(options: argparse.Namespace, storage: Storage) -> dict[str, Any]:
     return summary(manifest)
 
 
+def _serve(options: argparse.Namespace, storage: Storage, stop: threading.Event) -> dict[str, Any]:
+    progress = Progress("Verifying")
+    offer = (
+        serve.from_rdb(storage, options.rdb)
+        if options.rdb
+        else serve.from_backup(storage, options.shard, _key(options))
+    )
+    serve.verify(offer, options.memory, progress)
+    serve.RestoreServer(offer, progress, port=options.port).serve(stop)
+    return {"phase": "Completed", "percent": 100, "keys": offer.keys, "rdbBytes": offer.size}
+
+
 def run(options: argparse.Namespace, stop: threading.Event) -> dict[str, Any]:
     """One command; its result. Raises BackupError."""
     storage = open_storage(options.to if options.command == "take" else options.at, retries=Retries(options.attempts))
     if options.command == "take":
         return _take(options, storage, stop)
+    if options.command == "serve":
+        return _serve(options, storage, stop)
     if options.command == "check":
         return _check(options, storage)
     if options.command == "fetch":
@@ -167,7 +188,7 @@ def main(words: list[str] | None = None) -> int:
         result = run(options, stop)
     except BackupError as error:
         tell_result(failed(error))
-        return 1
+        return 1 if error.later else 2
     tell_result(result)
     return 0
 

@@ -35,7 +35,9 @@ class Retries:
                 if not error.again:
                     raise
                 if attempt == self.attempts:
-                    raise BackupError(error.reason, f"{error} (attempt {attempt} of {self.attempts})") from error
+                    raise BackupError(
+                        error.reason, f"{error} (attempt {attempt} of {self.attempts})", later=True
+                    ) from error
                 delay = self.delay(attempt) * random.uniform(0.5, 1.0)
                 log.warning(
                     "%s failed (attempt %d of %d), again in %.1f s: %s", what, attempt, self.attempts, delay, error

@@ -62,6 +62,12 @@ class Storage:
         """Read one object, whole."""
         return self._call(f"reading {path}", lambda: bytes(obstore.get(self._store, path).bytes()))
 
+    def get_range(self, path: str, start: int, length: int) -> bytes:
+        """Read a piece of one object."""
+        return self._call(
+            f"reading {path}", lambda: bytes(obstore.get_range(self._store, path, start=start, length=length))
+        )
+
     def exists(self, path: str) -> bool:
         """Whether there is such an object."""
         try:

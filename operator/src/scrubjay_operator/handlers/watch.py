@@ -20,7 +20,7 @@ from scrubjay_operator.act.inbox import Inbox
 from scrubjay_operator.act.kube import ApiError, KubeClient
 from scrubjay_operator.api.names import OPERATOR
 from scrubjay_operator.observe.cache import SELECTOR
-from scrubjay_operator.observe.kinds import CACHE_CLUSTER, CHILDREN, POD, WATCHED, Kind
+from scrubjay_operator.observe.kinds import CACHE_BACKUP, CACHE_CLUSTER, CHILDREN, POD, WATCHED, Kind
 
 log = logging.getLogger(__name__)
 
@@ -32,20 +32,29 @@ CONNECTIONS_CLOSE_S = 0.25
 Take = Callable[[Kind, kopf.RawEvent], None]
 
 
-async def watch(kube: KubeClient, inbox: Inbox, namespace: str | None) -> None:
-    """Watch until cancelled."""
-    while await _watch_once(kube, inbox, namespace):
+async def watch(
+    kube: KubeClient,
+    inbox: Inbox,
+    namespace: str | None,
+    backup: Callable[[kopf.RawEvent], None] = lambda event: None,
+) -> None:
+    """Watch until cancelled. `backup` gets the events of CacheBackups."""
+    while await _watch_once(kube, inbox, namespace, backup):
         log.info("the definition of CacheClusters is there: watching them")
     raise RuntimeError("the watches have ended by themselves, see the log above")
 
 
-async def _watch_once(kube: KubeClient, inbox: Inbox, namespace: str | None) -> bool:
+async def _watch_once(
+    kube: KubeClient, inbox: Inbox, namespace: str | None, backup: Callable[[kopf.RawEvent], None]
+) -> bool:
     """Kopf from its start to its end. Returns whether it is to be started again."""
     loop = asyncio.get_running_loop()
     stop = threading.Event()
     appeared = asyncio.Event()
     registry = _registry(
-        lambda kind, event: _hand_over(loop, inbox.event, kind, event),
+        lambda kind, event: (
+            _hand_over(loop, backup, event) if kind is CACHE_BACKUP else _hand_over(loop, inbox.event, kind, event)
+        ),
         lambda: _hand_over(loop, appeared.set),
     )
     restarter = asyncio.create_task(_stop_when_served(kube, appeared, stop))
@@ -89,7 +98,7 @@ def _registry(take: Take, appeared: Callable[[], None]) -> kopf.OperatorRegistry
         if event["type"] == "ADDED":
             appeared()
 
-    for kind in WATCHED:
+    for kind in (*WATCHED, CACHE_BACKUP):
         _wake_on_events(handlers, take, kind)
     return handlers
 

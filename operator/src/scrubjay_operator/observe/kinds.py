@@ -28,6 +28,8 @@ class Kind:
 
 
 CACHE_CLUSTER = Kind("CacheCluster", "scrubjay.dev", "v1alpha1", "cacheclusters", owned=False)
+CACHE_BACKUP = Kind("CacheBackup", "scrubjay.dev", "v1alpha1", "cachebackups", owned=False)
+JOB = Kind("Job", "batch", "v1", "jobs")
 STATEFUL_SET = Kind("StatefulSet", "apps", "v1", "statefulsets")
 SERVICE = Kind("Service", "", "v1", "services")
 CONFIG_MAP = Kind("ConfigMap", "", "v1", "configmaps")
@@ -40,9 +42,9 @@ NODE = Kind("Node", "", "v1", "nodes", namespaced=False, owned=False)
 LEASE = Kind("Lease", "coordination.k8s.io", "v1", "leases", owned=False)
 EVENT = Kind("Event", "", "v1", "events", owned=False)
 
-CHILDREN = (SERVICE_ACCOUNT, CONFIG_MAP, SECRET, SERVICE, POD_DISRUPTION_BUDGET, STATEFUL_SET, SERVICE_MONITOR)
+CHILDREN = (SERVICE_ACCOUNT, CONFIG_MAP, SECRET, SERVICE, POD_DISRUPTION_BUDGET, STATEFUL_SET, SERVICE_MONITOR, JOB)
 WATCHED = (CACHE_CLUSTER, *CHILDREN, POD, NODE)
-BY_NAME = {kind.name: kind for kind in (*WATCHED, LEASE, EVENT)}
+BY_NAME = {kind.name: kind for kind in (*WATCHED, LEASE, EVENT, CACHE_BACKUP)}
 
 
 def kind_of(manifest: dict[str, object]) -> Kind:

@@ -10,7 +10,8 @@ from typing import Any
 from scrubjay_operator.api.status import Failover, OperationKind
 from scrubjay_operator.observe.engine import GRACE_S
 from scrubjay_operator.observe.snapshot import Child, ClusterSnapshot, Manifest
-from scrubjay_operator.plan import children, handover, promotion, roles, rollout, scale
+from scrubjay_operator.plan import bootstrap, children, handover, promotion, roles, rollout, scale
+from scrubjay_operator.plan.bootstrap import Restore
 from scrubjay_operator.plan.promotion import Decision, Primary
 from scrubjay_operator.plan.shards import ShardView, look
 from scrubjay_operator.plan.steps import Commit, Step
@@ -23,6 +24,7 @@ class Wanted:
     manifests: Sequence[Manifest]
     options: Mapping[str, Any] = field(default_factory=dict)
     options_digest: str = ""
+    restore: Restore | None = None  # while a new cluster waits for the backup it begins with
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,10 @@ def plan_shard(snapshot: ClusterSnapshot, number: int, wanted: Wanted) -> ShardP
     view = look(snapshot, number)
     stateful_set = snapshot.child("StatefulSet", view.record.name)
     size = scale.scaling(view, stateful_set)
-    decision = handover.proceed(view) or promotion.decide(view)
+    if wanted.restore is not None:
+        decision = bootstrap.decide(view, wanted.restore)
+    else:
+        decision = handover.proceed(view) or promotion.decide(view)
     if decision.primary is not Primary.LEADS or decision.steps:
         doing = _changing_primary(view, decision)
         cures = rollout.cure(view, rollout.revision(stateful_set)) if view.primary is None else []

@@ -218,6 +218,11 @@ def _record(shard: ShardView, member: Member, epoch: int) -> Shard:
     )
 
 
+def first_record(shard: ShardView, member: Member, epoch: int) -> Shard:
+    """The record of a primary that was chosen elsewhere, as by plan.bootstrap."""
+    return _record(shard, member, epoch)
+
+
 def _obituary(shard: ShardView) -> str:
     old, name = shard.recorded, shard.record.primary
     if old is None:
