@@ -12,6 +12,7 @@ from fake_kubelet import FakeKubelet
 from localkube.cluster import LocalKube, control_plane
 from localkube.host import wait_until
 from operator_world import OperatorProcess, World
+from servers import free_port
 
 REPO = Path(__file__).resolve().parents[2]
 
@@ -52,7 +53,7 @@ def kubelet(kubeconfig: None) -> Iterator[FakeKubelet]:
 @pytest.fixture(scope="session")
 def operator(kubelet: FakeKubelet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OperatorProcess]:
     """One copy of the operator, as its own process."""
-    made = OperatorProcess("operator-a", 23080, tmp_path_factory.mktemp("operator") / "log")
+    made = OperatorProcess("operator-a", free_port(), tmp_path_factory.mktemp("operator") / "log")
     yield made
     made.crash()
 

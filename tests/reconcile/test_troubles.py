@@ -8,6 +8,7 @@ import pytest
 
 from localkube.host import LocalkubeError
 from operator_world import OperatorProcess, World
+from servers import free_port
 
 
 def test_a_broken_cluster_does_not_hold_up_another(world: World) -> None:
@@ -79,7 +80,7 @@ def test_the_resource_definition_may_go_and_come_back(world: World) -> None:
 def test_one_of_two_operators_acts_and_the_other_takes_over(
     world: World, operator: OperatorProcess, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    second = OperatorProcess("operator-b", 23081, tmp_path_factory.mktemp("operator-b") / "log")
+    second = OperatorProcess("operator-b", free_port(), tmp_path_factory.mktemp("operator-b") / "log")
     try:
         world.apply("a", replicasPerShard=0)
         world.until_ready("a")
