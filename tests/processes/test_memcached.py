@@ -198,6 +198,22 @@ def answers(address: tuple[str, int]) -> bool:
     return True
 
 
+def test_contents_flags_and_cas_survive_a_restart(tmp_path: Path) -> None:
+    port = servers.free_port()
+    options = ("--memcached-port", str(port), "--dir", str(tmp_path))
+    with servers.scrubjay(*options, directory=tmp_path) as server:
+        talk(port, b"set a 77 0 5\r\nhello\r\nset b 0 1000 1\r\n7\r\n", b"STORED\r\nSTORED\r\n")
+        before = talk(port, b"gets a b\r\n", b"END\r\n")
+        with server.connect() as redis:
+            redis.call("SAVE")
+    with servers.scrubjay(*options, directory=tmp_path) as server:
+        assert talk(port, b"gets a b\r\n", b"END\r\n") == before
+        talk(port, b"set c 0 0 0\r\n\r\n", b"STORED\r\n")
+        assert int(talk(port, b"gets c\r\n", b"END\r\n").split()[4]) > 2
+    with servers.redis("--dir", str(tmp_path), directory=tmp_path) as real, real.connect() as redis:
+        assert redis.call("GET", "a") == b"hello" and redis.call("GET", "b") == b"7"  # Redis reads the file as well
+
+
 def test_full_memory_evicts_and_never_refuses() -> None:
     with (
         servers.memcached("-m", "8", program=PROGRAM) as server,

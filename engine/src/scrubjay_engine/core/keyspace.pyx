@@ -711,6 +711,17 @@ cdef class Database:
         cdef Entry entry = self.find_quiet(PyBytes_AS_STRING(key), PyBytes_GET_SIZE(key))
         return None if entry == NULL else entry_clock(entry)
 
+    def set_item(self, bytes key, uint32_t flags, uint64_t cas, unsigned char state) -> None:
+        """Gives a plain key that is there memcached's fields, as a file or a backup has them; later changes get higher cas values."""
+        cdef ItemFields fields
+        if self.find_quiet(PyBytes_AS_STRING(key), PyBytes_GET_SIZE(key)) == NULL:
+            return
+        fields.flags = flags
+        fields.cas = cas
+        fields.state = state
+        self.add_item_fields(PyBytes_AS_STRING(key), PyBytes_GET_SIZE(key), &fields)
+        self.space.last_cas = max(self.space.last_cas, cas)
+
     def set_access_clock(self, bytes key, uint32_t clock) -> None:
         cdef Entry entry = self.find_quiet(PyBytes_AS_STRING(key), PyBytes_GET_SIZE(key))
         if entry != NULL:

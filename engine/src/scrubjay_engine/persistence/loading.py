@@ -112,9 +112,14 @@ class Loader(ValueSink):
         self._replace = replace
         self._database = databases[0]
         self._access: tuple[int, int] | None = None
+        self._item: tuple[int, int, int] | None = None
 
     def aux(self, name: bytes, value: bytes) -> None:
-        self.facts[name] = value
+        if name == b"memcached":
+            flags, cas, state = value.split()
+            self._item = int(flags), int(cas), int(state)
+        else:
+            self.facts[name] = value
 
     def skipped(self, what: str) -> None:
         self.notes.append(what)
@@ -137,6 +142,7 @@ class Loader(ValueSink):
 
     def _put(self, key: bytes, value: Any, expire: int) -> None:
         access, self._access = self._access, None
+        item, self._item = self._item, None
         if value is None:
             self.empty += 1
             return
@@ -150,6 +156,8 @@ class Loader(ValueSink):
             database.set_string(key, value, False, expire)
         else:
             database.put(key, value, expire)
+        if item is not None:
+            database.set_item(key, *item)
         if access is not None:
             set_access(database, key, *access)
         self.loaded += 1

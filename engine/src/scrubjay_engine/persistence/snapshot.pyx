@@ -358,6 +358,9 @@ cdef class Snapshot(Barrier):
         cdef int64_t expire = entry_expire_at(entry)
         self.select(number)
         self.keys += 1
+        if entry[0] & HAS_MEMCACHED:
+            # A fact in front of the key: readers pass over facts that they do not know, Redis' and Valkey's too.
+            out.aux(b"memcached", b"%d %d %d" % (entry_item_flags(entry), entry_item_cas(entry), entry_item_state(entry)))
         if expire >= 0:
             out.put_byte(252)
             out.put(&expire, 8)
