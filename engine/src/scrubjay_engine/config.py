@@ -137,10 +137,11 @@ class Config:
             for name in [*OPTIONS, *ALIASES]:
                 if fnmatch.fnmatchcase(name, pattern.lower()):
                     option = OPTIONS[ALIASES.get(name, name)]
-                    hidden = option.secret and self.flag(
-                        "managed"
-                    )  # its secrets are in a Secret, for those who may read that
-                    found[name] = "" if hidden else show_value(option, self.values[option.name])
+                    if option.hidden and pattern.lower() != name:
+                        continue
+                    # A managed node's secrets are in a Secret, for those who may read that.
+                    secret = option.secret and self.flag("managed")
+                    found[name] = "" if secret else show_value(option, self.values[option.name])
         return found
 
     # -- changing ------------------------------------------------------------------------------------------------------
@@ -216,6 +217,8 @@ class Config:
         before = {name: self.values[name] for name in planned}
         try:
             for name, (given, value) in planned.items():
+                if value == before[name]:
+                    continue
                 self.values[name] = value
                 try:
                     for listener in self._listeners.get(name, ()):
@@ -225,9 +228,11 @@ class Config:
             self._after_changes(planned)
         except CommandError:
             for name, value in before.items():
-                self.values[name] = value
-                for listener in self._listeners.get(name, ()):
-                    listener(value)
+                changed, self.values[name] = self.values[name] != value, value
+                for listener in self._listeners.get(name, ()) if changed else ():
+                    # The one that refused may refuse again: what it had is still in place.
+                    with contextlib.suppress(ValueError):
+                        listener(value)
             with contextlib.suppress(CommandError):  # what was there before need not work either
                 self._after_changes(planned)
             raise

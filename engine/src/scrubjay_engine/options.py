@@ -30,6 +30,7 @@ class Option:
     secret: bool = False
     protected: bool = False
     repeats: bool = field(default=False)
+    hidden: bool = False  # CONFIG GET shows it by its full name only
 
 
 def boolean(name: str, default: str, **more: Any) -> Option:
@@ -78,7 +79,7 @@ NETWORK = [
     number("admin-port", 0, 0, 65535, live=False, managed=True),
     text("admin-bind", "127.0.0.1", live=False, managed=True),
     number("socket-mark-id", 0, **BOTH),
-    text("bind-source-addr", **IDLE),
+    text("bind-source-addr"),
 ]
 
 MEMCACHED = [
@@ -206,8 +207,8 @@ PERSISTENCE = [
     boolean("rdbchecksum", "yes", live=False),
     boolean("rdb-del-sync-files", "no"),
     number("rdb-version", 9, 9, 10),
-    number("rdb-key-save-delay", 0, -(2**31)),
-    number("key-load-delay", 0, -(2**31)),
+    number("rdb-key-save-delay", 0, -(2**31), hidden=True),
+    number("key-load-delay", 0, -(2**31), hidden=True),
     memory("loading-process-events-interval-bytes", "2mb", 1024, **IDLE),
     boolean("rdb-save-incremental-fsync", "yes", **IDLE),
     choice("sanitize-dump-payload", "no", "no", "yes", "clients", **IDLE),

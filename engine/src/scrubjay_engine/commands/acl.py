@@ -43,7 +43,7 @@ def auth(client: Client, args: list[bytes]) -> str:
             "ERR AUTH <password> called without any password configured for the default user. "
             "Are you sure your configuration is correct?"
         )
-    acl.authenticate(client, args[1] if len(args) == 3 else DEFAULT, args[-1])
+    acl.authenticate(client, args[1] if len(args) == 3 else DEFAULT, args[-1], args[0])
     return "OK"
 
 

@@ -32,6 +32,11 @@ class LatencyMonitor:
         self.worst: dict[str, int] = {}
         self.engine.on_latency = self.note
         server.config.on_change("latency-monitor-threshold", self.follow)
+        server.config.on_check("latency-tracking-info-percentiles", check_percentiles)
+        server.config.on_change(
+            "latency-tracking-info-percentiles",
+            lambda value: server.config.values.update({"latency-tracking-info-percentiles": plain(str(value))}),
+        )
 
     def follow(self, value: object) -> None:
         milliseconds = int(str(value))
@@ -50,6 +55,21 @@ class LatencyMonitor:
     def forget(self, event: str) -> bool:
         self.worst.pop(event, None)
         return self.events.pop(event, None) is not None
+
+
+def check_percentiles(value: object) -> None:
+    """Raises ValueError for what is no percentage."""
+    try:
+        shares = [float(word) for word in str(value).split()]
+    except ValueError:
+        raise ValueError("Invalid latency-tracking-info-percentiles parameters") from None
+    if not all(0 <= share <= 100 for share in shares):
+        raise ValueError("latency-tracking-info-percentiles should contain numbers between 0.0 and 100.0")
+
+
+def plain(value: str) -> str:
+    """`50.0 99.9` as `50 99.9`."""
+    return " ".join(f"{float(word):g}" for word in value.split())
 
 
 def monitor(client: Client) -> LatencyMonitor:

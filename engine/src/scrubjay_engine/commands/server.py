@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from scrubjay_engine.commands.config_file import config_help, config_rewrite
 from scrubjay_engine.core.client import Client
 from scrubjay_engine.core.command import command, family
 from scrubjay_engine.core.errors import SYNTAX, CommandError
@@ -128,6 +129,8 @@ COMMANDS = family(
             subcommands=[
                 command("get", config_get, -3, "admin noscript loading stale", since="2.0.0", summary="Options by pattern.", complexity="O(N)"),
                 command("set", config_set, -4, "admin noscript loading stale", since="2.0.0", summary="Change options.", complexity="O(N)"),
+                command("help", config_help, 2, "loading stale", since="5.0.0", summary="Help.", complexity="O(1)"),
+                command("rewrite", config_rewrite, 2, "admin noscript loading stale", since="2.8.0", summary="Write the options into the file.", complexity="O(N)"),
                 command("resetstat", config_resetstat, 2, "admin noscript loading stale", since="2.0.0", summary="Set counters to zero.", complexity="O(1)"),
             ],
         ),

@@ -13,6 +13,7 @@ from scrubjay_engine.core.client import NULL_ARRAY, Client, Raw
 from scrubjay_engine.core.command import Command, command, family, keys
 from scrubjay_engine.core.dispatch import run_queued
 from scrubjay_engine.core.errors import CommandError
+from scrubjay_engine.core.gates import MONITORS
 from scrubjay_engine.core.keyspace import Database
 
 if TYPE_CHECKING:
@@ -197,6 +198,9 @@ def execute(client: Client, args: list[bytes]) -> object:
         keyspace.clock_frozen = frozen
         client.gates &= ~CLIENT_DENY_BLOCKING
     client.rewritten = []
+    engine = client.engine
+    if engine.gates & MONITORS and engine.on_monitor is not None:
+        engine.on_monitor(client, args)  # after what it ran
     return Raw(b"")
 
 

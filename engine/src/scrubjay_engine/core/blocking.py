@@ -37,6 +37,7 @@ class Blocked:
         self.on_timeout = on_timeout
         self.kind = kind
         self.command = client.command
+        self.args: list[bytes] | None = None  # its words, set by dispatch
         self.since_ms = client.engine.keyspace.now_ms
         self.timer: asyncio.TimerHandle | None = None
 
@@ -143,8 +144,13 @@ class BlockedClients:
     def _count(self, blocked: Blocked, reply: object) -> None:
         """The command's call is counted now that it has its reply (INFO commandstats)."""
         if blocked.command is not None:
-            blocked.command.calls += 1
+            engine = self.engine
+            spent = max(engine.keyspace.now_ms - blocked.since_ms, 0) * 1_000_000
+            # As in Redis, the time that counts is that of the command's own work, not that of its wait.
+            blocked.command.note(0)
             blocked.command.failed += isinstance(reply, CommandError)
+            if engine.on_slow is not None and 0 <= engine.slow_ns <= spent and blocked.args is not None:
+                engine.on_slow(blocked.client, blocked.command, blocked.args, 0)
 
     def release(self, client: Client) -> None:
         """Ends a client's wait without a reply (a command held back by CLIENT PAUSE is run instead)."""

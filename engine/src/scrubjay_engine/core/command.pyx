@@ -224,6 +224,10 @@ cdef class Command:
         self.latency[bucket if bucket < LATENCY_BUCKETS else LATENCY_BUCKETS - 1] += 1
         return 0
 
+    def note(self, uint64_t nanoseconds) -> None:
+        """Counts a call that took so long."""
+        self.record(nanoseconds)
+
     def histogram(self) -> list[int]:
         """Calls by duration: element i counts calls of less than 2**i nanoseconds (and at least 2**(i-1))."""
         return [self.latency[i] for i in range(LATENCY_BUCKETS)] if self.latency != NULL else []

@@ -252,7 +252,8 @@ cdef int run(Client client, Command command, Arg* argv, int argc, list args) exc
     client.rewritten = None
     client.not_propagated = False
     if engine.gates & GATE_MONITORS and engine.on_monitor is not None and not command.flags & (CMD_SKIP_MONITOR | CMD_ADMIN):
-        engine.on_monitor(client, args if args is not None else words(argv, argc))
+        if command.name != "exec":
+            engine.on_monitor(client, args if args is not None else words(argv, argc))
     if engine.depth:
         started = engine.tick()
     else:
@@ -278,13 +279,16 @@ cdef int run(Client client, Command command, Arg* argv, int argc, list args) exc
         engine.depth -= 1
     spent = <uint64_t>(engine.tick() - started)
     if client.blocked is None:
-        command.record(spent)       # a command that waits is counted when its wait ends
+        command.record(spent)
+        if <int64_t>spent >= engine.slow_ns >= 0 or <int64_t>spent >= engine.latency_ns >= 0:
+            note_slow(client, command, argv, argc, args, spent)
+    else:
+        # A command that waits is counted when its wait ends.
+        client.blocked.args = args if args is not None else words(argv, argc)
     if failed:
         command.failed += 1
     engine.commands_run += 1
     client.commands_run += 1
-    if <int64_t>spent >= engine.slow_ns >= 0 or <int64_t>spent >= engine.latency_ns >= 0:
-        note_slow(client, command, argv, argc, args, spent)
     if client.gates & CLIENT_TRACKING and engine.on_tracking is not None:
         engine.on_tracking(client, command, args if args is not None else words(argv, argc))
     if engine.propagating and not client.not_propagated:

@@ -131,6 +131,8 @@ class Follower:
         connection = socket.socket(family, kind, protocol)
         connection.setblocking(False)
         self._channel = Channel(connection, None)
+        if self.config.text("bind-source-addr"):
+            connection.bind((self.config.text("bind-source-addr"), 0))
         await loop.sock_connect(connection, address)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._channel.wire = self.engine.parts["tls"].link_wire(connection)
@@ -148,9 +150,9 @@ class Follower:
         password = self.config.text("masterauth")
         if password:
             user = self.config.text("masteruser")
-            answer = await self._command(b"AUTH", *([user.encode()] if user else []), password.encode())
+            answer = await self._command(b"AUTH", *([user.encode()] if user else []), password.encode(errors="surrogateescape"))
             if answer.startswith(b"-"):
-                raise LinkBroken(f"the primary refused our password: {answer[1:].decode(errors='replace')}")
+                raise LinkBroken(f"Unable to AUTH to MASTER: {answer[1:].decode(errors='replace')}")
         secure = self.config.number("tls-port") if self.config.flag("tls-replication") else 0
         port = self.config.number("replica-announce-port") or secure or self.config.number("port")
         await self._command(b"REPLCONF", b"listening-port", b"%d" % port)

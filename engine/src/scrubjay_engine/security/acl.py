@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-CLIENT_UNAUTHENTICATED, CLIENT_LIMITED, CLIENT_MULTI = 1 << 0, 1 << 1, 1 << 2
+CLIENT_UNAUTHENTICATED, CLIENT_LIMITED = 1 << 0, 1 << 1
+CLIENT_MULTI, CLIENT_IN_EXEC = 1 << 2, 1 << 7
 CLIENT_DETACHED, CLIENT_PRIMARY = 1 << 5, 1 << 6
 DEFAULT = b"default"
 DENIED_AUTH = "auth"
@@ -113,13 +114,11 @@ class Acl:
         for client in self.engine.clients.values():
             self.settle(client)
 
-    def authenticate(self, client: Client, username: bytes, password: bytes) -> None:
+    def authenticate(self, client: Client, username: bytes, password: bytes, by: bytes = b"HELLO") -> None:
         """Logs a session in. Raises CommandError when the user, the password or both are wrong."""
         user = self.users.get(username)
         if user is None or not user.accepts(password):
-            self.note(
-                client, DENIED_AUTH, b"AUTH" if client.command is None else client.command.name.encode(), username
-            )
+            self.note(client, DENIED_AUTH, by, username)
             raise CommandError(WRONGPASS)
         client.user = user
         client.notes["authenticated"] = True
@@ -151,7 +150,13 @@ class Acl:
         counts[name] = counts.get(name, 0) + 1
         info: Callable[[Client], bytes] | None = self.engine.parts.get("client_info")
         session = getattr(client.script, "caller", client) if client.script is not None else client
-        context = "lua" if client.script is not None else "multi" if client.gates & CLIENT_MULTI else "toplevel"
+        context = (
+            "lua"
+            if client.script is not None
+            else "multi"
+            if client.gates & (CLIENT_MULTI | CLIENT_IN_EXEC)
+            else "toplevel"
+        )
         entry = Refusal(reason, context, about, username, self.engine.keyspace.now_ms, info(session) if info else b"")
         for known in list(self.log)[:MERGE_DEPTH]:
             if known.same_as(entry):

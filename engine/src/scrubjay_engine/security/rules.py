@@ -6,6 +6,7 @@ bit for each `Command.number`; `+@all` sets every bit there will ever be, so tha
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from scrubjay_engine.commands.glob import glob_matches
@@ -312,6 +313,8 @@ def access_of(flags: tuple[str, ...]) -> int:
 
 def keys_with_positions(row: Command, args: list[bytes]) -> list[tuple[int, tuple[str, ...]]]:
     """(index into args, flags of its specification) of every key; sharded channels are no keys."""
+    if row.name in VARIABLE:
+        return [(1, VARIABLE[row.name](args))]
     if row.getkeys is not None:
         flags = row.key_specs[0].flags if row.key_specs else ("RW", "access", "update")
         return [(position, flags) for position in row.getkeys(args)]
@@ -320,7 +323,27 @@ def keys_with_positions(row: Command, args: list[bytes]) -> list[tuple[int, tupl
         for spec in row.key_specs
         if "not_key" not in spec.flags
         for position in spec.positions(args)
+        # MIGRATE's single key is empty when it names several behind KEYS.
+        if args[position] or "incomplete" not in spec.flags
     ]
+
+
+def _set_access(args: list[bytes]) -> tuple[str, ...]:
+    """SET reads the old value only with GET."""
+    return ("RW", "access", "update") if b"GET" in (word.upper() for word in args[3:]) else ("OW", "update")
+
+
+def _bitfield_access(args: list[bytes]) -> tuple[str, ...]:
+    """BITFIELD with nothing but GET does not write."""
+    at, reads = 2, True
+    while at < len(args):
+        word = args[at].upper()
+        reads = reads and word == b"GET"
+        at += {b"GET": 3, b"OVERFLOW": 2}.get(word, 4)
+    return ("RO", "access") if reads else ("RW", "access", "update")
+
+
+VARIABLE: dict[str, Callable[[list[bytes]], tuple[str, ...]]] = {"set": _set_access, "bitfield": _bitfield_access}
 
 
 def channels_of(row: Command, args: list[bytes]) -> list[tuple[int, bool]]:
