@@ -85,6 +85,8 @@ def show_value(option: Option, value: Value) -> str:
     """As CONFIG GET and a written configuration file show it."""
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if option.name == "dir":
+        return str(Path(str(value)).absolute())
     if option.kind == "octal":
         return f"{value:o}"
     if option.kind == "percent_or_memory" and isinstance(value, int) and value < 0:
@@ -198,7 +200,7 @@ class Config:
                 raise CommandError(f"ERR Unknown option or number of arguments for CONFIG SET - '{given}'")
             if option.name in planned:
                 raise self._failed(given, "duplicate parameter")
-            if not option.live:
+            if not option.live and text != show_value(option, self.values[option.name]):
                 raise self._failed(given, "can't set immutable config")
             if option.protected and not allow_protected:
                 raise self._failed(given, "can't set protected config")

@@ -327,7 +327,11 @@ class Server:
     def _background(self) -> bool:
         """A slice of what can wait: expiry, resizing, freeing; True when more is to be done soon."""
         keyspace = self.engine.keyspace
+        began = self.engine.tick()
         more: bool = self.engine.parts["expiry"].step(BACKGROUND_BUDGET)
+        spent = self.engine.tick() - began
+        if 0 <= self.engine.latency_ns <= spent and self.engine.on_latency is not None:
+            self.engine.on_latency("expire-cycle", spent // 1_000_000)
         deadline = time.monotonic() + BACKGROUND_BUDGET
         while keyspace.resizing() and time.monotonic() < deadline:
             keyspace.resize_step(64)

@@ -298,7 +298,7 @@ class Pause:
 
     def check(self, client: Client, row: Command, args: list[bytes]) -> bool:
         """Dispatch's hook: whether the command was held back."""
-        if client.replica is not None or not (self.everything or self._may_write(client, row)):
+        if client.replica is not None or not (self.everything or self._may_write(client, row, args)):
             return False
         client.command = row
         client.notes["held_bytes"] = sum(len(word) for word in args)
@@ -306,11 +306,11 @@ class Pause:
         self.held.append(Held(client, args))
         return True
 
-    @staticmethod
-    def _may_write(client: Client, row: Command) -> bool:
+    def _may_write(self, client: Client, row: Command, args: list[bytes]) -> bool:
         if row.name == "exec" and client.multi is not None:
             return bool(client.multi.replicates)
-        return bool(row.flags & (FLAG_WRITE | FLAG_MAY_REPLICATE))
+        flags = self.engine.parts["scripting"].flags_of(row, args) if row.group == "scripting" else row.flags
+        return bool(flags & (FLAG_WRITE | FLAG_MAY_REPLICATE))
 
 
 def pause(client: Client, args: list[bytes]) -> str:

@@ -144,7 +144,7 @@ def memory_section(server: Server) -> Pairs:
         ("mem_allocator", "libc"),
         ("active_defrag_running", 0),
         ("lazyfree_pending_objects", len(server.engine.keyspace.lazy)),
-        ("lazyfreed_objects", 0),
+        ("lazyfreed_objects", server.engine.keyspace.lazyfreed),
     ]
 
 
@@ -330,7 +330,7 @@ class Rates:
 def reset_statistics(server: Server) -> None:
     """CONFIG RESETSTAT."""
     engine = server.engine
-    engine.keyspace.hits = engine.keyspace.misses = engine.keyspace.expired = 0
+    engine.keyspace.hits = engine.keyspace.misses = engine.keyspace.expired = engine.keyspace.lazyfreed = 0
     engine.commands_run = engine.connections_received = engine.connections_rejected = engine.evicted = 0
     engine.bytes_in = engine.bytes_out = engine.error_replies = engine.reads = engine.writes = (
         engine.unexpected_errors

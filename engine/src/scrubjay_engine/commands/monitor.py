@@ -43,7 +43,7 @@ class Monitors:
             self.engine.set_gate(gates.MONITORS, bool(self.clients))
 
     def show(self, client: Client, args: list[bytes]) -> None:
-        """The engine's hook before each command."""
+        """The engine's hook after each command (before those that a script runs: it says so itself)."""
         now = time.time_ns() // 1000
         if client.script is not None:
             who = b"lua"

@@ -5,7 +5,7 @@ pushes, or go to another connection (REDIRECT), over RESP2 as pub/sub messages. 
 
 1. A key that was read is remembered before its reply leaves, so no change can be missed.
 2. One message a read key: the entry is removed when the message goes out.
-3. Messages about a client's own change come after the reply of the command that changed it.
+3. Messages about a client's own change come after the reply of the command that changed it; those about an eviction that made room for a command come before.
 """
 
 from __future__ import annotations
@@ -100,13 +100,16 @@ class TrackingTable:
         tracking: Tracking | None = client.tracking
         if tracking is None:
             return
-        if row.flags & FLAG_READONLY and not tracking.broadcast:
-            self.remember(client, tracking, row.keys(args))
+        if row.flags & FLAG_READONLY and row.group != "scripting":
+            self.remember(client, row.keys(args))
         if self.engine.depth == 0 and client.multi is None and row.name != "client|caching":
             tracking.caching = False
 
-    def remember(self, client: Client, tracking: Tracking, keys: list[bytes]) -> None:
-        """Notes that a client has seen keys, as its mode asks for."""
+    def remember(self, client: Client, keys: list[bytes]) -> None:
+        """Notes that a client has seen keys, as its mode asks for (a script's reads are told by the script)."""
+        tracking: Tracking | None = client.tracking
+        if tracking is None or tracking.broadcast:
+            return
         if (tracking.optin and not tracking.caching) or (tracking.optout and tracking.caching):
             return
         for key in keys:
@@ -125,7 +128,12 @@ class TrackingTable:
             client = self.engine.clients.get(number)
             if client is None or client.tracking is None or client.tracking.broadcast:
                 continue
-            if not (client.tracking.noloop and client is changer):
+            if client.tracking.noloop and client is changer:
+                continue
+            if self.engine.depth == 0 and not self.engine.blocking.serving:
+                # Between commands (eviction, expiry): the old value is gone before the next command's reply is written.
+                self._tell(client, [key])
+            else:
                 self.waiting.append((client, [key]))
                 self._schedule()
 
@@ -333,10 +341,12 @@ def install(server: Server) -> None:
     parts = server.engine.parts
     table = parts["tracking"] = TrackingTable(server)
     server.engine.on_tracking = table.after
+    parts["tracking_read"] = table.remember
     parts["tracking_counts"] = table.counts
     parts.setdefault("on_flush", []).append(table.flushed)
     parts.setdefault("on_reset", []).append(table.disable)
     server.on_connection_closed.append(table.disable)
+    server.config.on_change("tracking-table-max-keys", lambda _: table.trim(), now=False)
     server.every(0.1, table.trim)
 
 

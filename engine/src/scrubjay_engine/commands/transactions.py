@@ -13,7 +13,6 @@ from scrubjay_engine.core.client import NULL_ARRAY, Client, Raw
 from scrubjay_engine.core.command import Command, command, family, keys
 from scrubjay_engine.core.dispatch import run_queued
 from scrubjay_engine.core.errors import CommandError
-from scrubjay_engine.core.gates import MONITORS
 from scrubjay_engine.core.keyspace import Database
 
 if TYPE_CHECKING:
@@ -43,10 +42,11 @@ class Transaction:
             raise CommandError("ERR Command not allowed inside a transaction")
         if not self.aborted:
             self.commands.append((row, args))
-        self.writes = self.writes or bool(row.flags & FLAG_WRITE)
-        self.replicates = self.replicates or bool(row.flags & (FLAG_WRITE | FLAG_MAY_REPLICATE))
-        self.denies_oom = self.denies_oom or bool(row.flags & FLAG_DENYOOM)
-        self.common_flags &= row.flags
+        flags = client.engine.parts["scripting"].flags_of(row, args) if row.group == "scripting" else row.flags
+        self.writes = self.writes or bool(flags & FLAG_WRITE)
+        self.replicates = self.replicates or bool(flags & (FLAG_WRITE | FLAG_MAY_REPLICATE))
+        self.denies_oom = self.denies_oom or bool(flags & FLAG_DENYOOM)
+        self.common_flags &= flags
         client.add_status("QUEUED")
 
     def abort(self) -> None:
@@ -198,9 +198,6 @@ def execute(client: Client, args: list[bytes]) -> object:
         keyspace.clock_frozen = frozen
         client.gates &= ~CLIENT_DENY_BLOCKING
     client.rewritten = []
-    engine = client.engine
-    if engine.gates & MONITORS and engine.on_monitor is not None:
-        engine.on_monitor(client, args)  # after what it ran
     return Raw(b"")
 
 

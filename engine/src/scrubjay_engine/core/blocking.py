@@ -26,7 +26,7 @@ Place = tuple[int, bytes]
 class Blocked:
     """One client's wait."""
 
-    __slots__ = ("args", "client", "command", "kind", "on_timeout", "places", "retry", "since_ms", "timer")
+    __slots__ = ("args", "client", "command", "kind", "on_timeout", "places", "retry", "since_ms", "spent", "timer")
 
     def __init__(
         self, client: Client, places: list[Place], retry: Retry, on_timeout: Callable[[], object], kind: str
@@ -37,7 +37,8 @@ class Blocked:
         self.on_timeout = on_timeout
         self.kind = kind
         self.command = client.command
-        self.args: list[bytes] | None = None  # its words, set by dispatch
+        self.args: list[bytes] | None = None  # its words and the nanoseconds it ran before it waited: set by dispatch
+        self.spent = 0
         self.since_ms = client.engine.keyspace.now_ms
         self.timer: asyncio.TimerHandle | None = None
 
@@ -145,12 +146,11 @@ class BlockedClients:
         """The command's call is counted now that it has its reply (INFO commandstats)."""
         if blocked.command is not None:
             engine = self.engine
-            spent = max(engine.keyspace.now_ms - blocked.since_ms, 0) * 1_000_000
             # As in Redis, the time that counts is that of the command's own work, not that of its wait.
-            blocked.command.note(0)
+            blocked.command.note(blocked.spent)
             blocked.command.failed += isinstance(reply, CommandError)
-            if engine.on_slow is not None and 0 <= engine.slow_ns <= spent and blocked.args is not None:
-                engine.on_slow(blocked.client, blocked.command, blocked.args, 0)
+            if engine.on_slow is not None and 0 <= engine.slow_ns <= blocked.spent and blocked.args is not None:
+                engine.on_slow(blocked.client, blocked.command, blocked.args, blocked.spent)
 
     def release(self, client: Client) -> None:
         """Ends a client's wait without a reply (a command held back by CLIENT PAUSE is run instead)."""

@@ -41,7 +41,8 @@ cdef class Client:
     cdef public bint closing                # close once the replies are sent
     cdef public bint closed
     cdef public bint in_pending             # stands in engine.pending
-    cdef public bint exempt                 # from output limits: being closed anyway
+    cdef public bint exempt                 # from output limits (a replica's link has its own)
+    cdef public bint doomed                 # being closed without its replies
     cdef public uint64_t commands_run
     cdef public uint64_t bytes_in
     cdef public uint64_t bytes_out

@@ -56,6 +56,7 @@ class Client:
     closed: bool
     in_pending: bool
     exempt: bool
+    doomed: bool
     commands_run: int
     bytes_in: int
     bytes_out: int

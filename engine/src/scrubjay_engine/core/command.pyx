@@ -206,13 +206,6 @@ cdef class Command:
             positions.extend(spec.positions(args))
         return positions
 
-    def keys_with_flags(self, list args) -> list[tuple[bytes, tuple[str, ...]]]:
-        """As `keys`, each with its access flags (RW, RO, insert ...), for ACL key permissions and GETKEYSANDFLAGS."""
-        if self.getkeys is not None:
-            flags = self.key_specs[0].flags if self.key_specs else ("RW", "access", "update")
-            return [(args[i], flags) for i in self.getkeys(args)]
-        return [(args[i], spec.flags) for spec in self.key_specs for i in spec.positions(args)]
-
     cdef int record(self, uint64_t nanoseconds) except -1:
         cdef int bucket = 0
         cdef uint64_t rest = nanoseconds

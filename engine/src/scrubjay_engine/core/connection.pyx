@@ -506,7 +506,7 @@ cdef class Connection(Client):
         self.in_pending = False
         if self.closed:
             return
-        if self.exempt:
+        if self.doomed:
             self.out_size = 0
         if self.debts is not None:
             self.settle_debts()
@@ -650,7 +650,7 @@ cdef class Connection(Client):
 
     def close_soon(self) -> None:
         """Closes at the next turn of the loop, from wherever it is called; what is unsent is lost."""
-        self.exempt = True
+        self.doomed = True
         self.muted = True
         self.closing = True
         self.stop_reading()

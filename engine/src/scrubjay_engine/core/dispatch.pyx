@@ -251,9 +251,6 @@ cdef int run(Client client, Command command, Arg* argv, int argc, list args) exc
     client.command = command
     client.rewritten = None
     client.not_propagated = False
-    if engine.gates & GATE_MONITORS and engine.on_monitor is not None and not command.flags & (CMD_SKIP_MONITOR | CMD_ADMIN):
-        if command.name != "exec":
-            engine.on_monitor(client, args if args is not None else words(argv, argc))
     if engine.depth:
         started = engine.tick()
     else:
@@ -285,6 +282,9 @@ cdef int run(Client client, Command command, Arg* argv, int argc, list args) exc
     else:
         # A command that waits is counted when its wait ends.
         client.blocked.args = args if args is not None else words(argv, argc)
+        client.blocked.spent = spent
+    if engine.gates & GATE_MONITORS and engine.on_monitor is not None and not command.flags & (CMD_SKIP_MONITOR | CMD_ADMIN):
+        engine.on_monitor(client, args if args is not None else words(argv, argc))
     if failed:
         command.failed += 1
     engine.commands_run += 1

@@ -41,6 +41,7 @@ cdef class Keyspace:
     cdef public object on_ready         # (Database, key bytes) or None: somebody is blocked on keys
     cdef public object on_created       # (Database, key bytes) or None: `new` events
     cdef public list lazy               # big values that are freed in slices
+    cdef public uint64_t lazyfreed      # how many of them are gone (INFO)
     cdef Barrier barrier                # None: no snapshot runs
     cdef unsigned char parity
     cdef uint64_t random_state

@@ -28,6 +28,7 @@ class Keyspace:
     on_ready: Callable[[Database, bytes], object] | None
     on_created: Callable[[Database, bytes], object] | None
     lazy: list[Any]
+    lazyfreed: int
     cluster: bool
     def __init__(self, databases: int = 16, cluster: bool = False) -> None: ...
     def begin_snapshot(self, barrier: Barrier) -> Barrier: ...

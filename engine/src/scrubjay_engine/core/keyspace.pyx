@@ -121,6 +121,7 @@ cdef class Keyspace:
             value = self.lazy[len(self.lazy) - 1]
             if value.free_step(min(budget, 512)):
                 self.lazy.pop()
+                self.lazyfreed += 1
             budget -= 512
         return bool(self.lazy)
 

@@ -25,6 +25,23 @@ FLAGS = {
 }
 
 
+CMD_WRITE, CMD_DENYOOM, CMD_STALE, CMD_MAY_REPLICATE = 1 << 0, 1 << 2, 1 << 8, 1 << 14
+
+
+def command_flags(flags: int, declared: int) -> int:
+    """EVAL's or FCALL's command flags for a script with these declared ones: it says itself whether it writes."""
+    if declared & COMPATIBLE:
+        return flags
+    flags &= ~(CMD_STALE | CMD_DENYOOM | CMD_WRITE | CMD_MAY_REPLICATE)
+    if not declared & NO_WRITES:
+        flags |= CMD_WRITE
+        if not declared & ALLOW_OOM:
+            flags |= CMD_DENYOOM
+    if declared & ALLOW_STALE:
+        flags |= CMD_STALE
+    return flags
+
+
 def script_flags(code: bytes) -> tuple[int, bytes]:
     """The flags of a script and its text for Lua (the `#!` line emptied, so that line numbers stay)."""
     if not code.startswith(b"#!"):

@@ -248,8 +248,9 @@ cdef class ScriptRun(WordsHost):
             run(client, command, words, count, None)
             if self.repl != EVERYWHERE and len(engine.effects) > effects:
                 self.restrict_effects(effects)
-            if self.caller.gates & CLIENT_TRACKING and engine.on_tracking is not None and command.flags & CMD_READONLY:
-                engine.on_tracking(self.caller, command, word_list(words, count))
+            if self.caller.gates & CLIENT_TRACKING and command.flags & CMD_READONLY:
+                # As in Redis, one read makes the script a reader of every key that its caller declared.
+                engine.parts["tracking_read"](self.caller, self.command[3 : 3 + int(self.command[2])])
         if client.out_size == mark:
             # A command that answers nothing is answered for by null.
             client.add_null()

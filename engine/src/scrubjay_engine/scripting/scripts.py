@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 
 from scrubjay_engine.core.client import Raw
 from scrubjay_engine.core.errors import CommandError
-from scrubjay_engine.scripting.flags import COMPATIBLE, NO_WRITES, script_flags
+from scrubjay_engine.scripting.flags import COMPATIBLE, NO_WRITES, command_flags, script_flags
 from scrubjay_engine.scripting.libraries import Libraries
 from scrubjay_engine.scripting.run import ScriptRun
 from scrubjay_engine.scripting.vm import CompileError, LuaVM
 
 if TYPE_CHECKING:
     from scrubjay_engine.core.client import Client
+    from scrubjay_engine.core.command import Command
     from scrubjay_engine.core.engine import Engine
 
 # Bytes that a script takes beside its text and what Lua holds: an estimate for INFO.
@@ -112,6 +113,20 @@ class Scripting:
         """The engine's hook while a script is late: everybody but the script itself is told so."""
         if client.script is None:
             raise self.run.busy_error()
+
+    def flags_of(self, row: Command, args: list[bytes]) -> int:
+        """A command's flags; those of EVAL, FCALL and their relatives follow what the script declares (as Redis' getCommandFlags)."""
+        try:
+            if row.name.startswith("evalsha"):
+                script = self.scripts.find(args[1])
+                return row.flags if script is None else command_flags(row.flags, script.flags)
+            if row.name.startswith("eval"):
+                return command_flags(row.flags, self.scripts.load(args[1]).flags)
+            if row.name.startswith("fcall"):
+                return command_flags(row.flags, self.libraries.function(args[1]).flags)
+        except CommandError:
+            pass  # told when it is run
+        return row.flags
 
     def evaluate(self, client: Client, args: list[bytes], script: Script, keys: int, read_only: bool) -> Raw:
         """Run a script for EVAL and its relatives: `args[3:3 + keys]` are its keys, the rest its arguments."""

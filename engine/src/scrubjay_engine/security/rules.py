@@ -316,8 +316,9 @@ def keys_with_positions(row: Command, args: list[bytes]) -> list[tuple[int, tupl
     if row.name in VARIABLE:
         return [(1, VARIABLE[row.name](args))]
     if row.getkeys is not None:
-        flags = row.key_specs[0].flags if row.key_specs else ("RW", "access", "update")
-        return [(position, flags) for position in row.getkeys(args)]
+        # The first is what is read; what follows is where SORT and GEORADIUS store.
+        first, rest = row.key_specs[0].flags, row.key_specs[-1].flags
+        return [(position, first if at == 0 else rest) for at, position in enumerate(row.getkeys(args))]
     return [
         (position, spec.flags)
         for spec in row.key_specs
