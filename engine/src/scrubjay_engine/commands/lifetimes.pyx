@@ -41,6 +41,16 @@ cdef int del_command(Client client, Arg* argv, int argc) except -1:
 
 
 cdef int exists_command(Client client, Arg* argv, int argc) except -1:
+    """Asking is no use of the key: its access time stays."""
+    cdef bint touch = client.engine.keyspace.touch
+    client.engine.keyspace.touch = False
+    try:
+        return touch_command(client, argv, argc)
+    finally:
+        client.engine.keyspace.touch = touch
+
+
+cdef int touch_command(Client client, Arg* argv, int argc) except -1:
     cdef Database db = client.db
     cdef int found = 0
     cdef int i
@@ -196,7 +206,7 @@ def table() -> list:
         row("unlink", <void*>&del_command, -2, RW, keys(1, -1, 1, "RM delete"), "4.0.0",
             "Delete keys; memory is freed in slices.", "O(1) a key"),
         row("exists", <void*>&exists_command, -2, RO, keys(1, -1, 1, "RO"), FIRST, "How many of these keys exist.", "O(N) keys"),
-        row("touch", <void*>&exists_command, -2, RO, keys(1, -1, 1, "RO"), "3.2.1", "Mark keys as just used.", "O(N) keys"),
+        row("touch", <void*>&touch_command, -2, RO, keys(1, -1, 1, "RO"), "3.2.1", "Mark keys as just used.", "O(N) keys"),
         row("type", <void*>&type_command, 2, RO, key(1, "RO"), FIRST, "The type of a key's value."),
         row("expire", <void*>&expire_command, -3, RW, update, FIRST, "Let a key expire in so many seconds."),
         row("pexpire", <void*>&pexpire_command, -3, RW, update, "2.6.0", "Let a key expire in so many milliseconds."),

@@ -124,6 +124,10 @@ class TrackingTable:
             by = self.changes.setdefault(key, set())
             by.add(0 if changer is None else changer.id)
             self._schedule()
+        self._invalidate(key, changer)
+
+    def _invalidate(self, key: bytes, changer: Client | None) -> None:
+        """Whoever has read the key is told to forget it; NOLOOP spares the one who changed it."""
         for number in self.readers.pop(key, ()):
             client = self.engine.clients.get(number)
             if client is None or client.tracking is None or client.tracking.broadcast:
@@ -154,7 +158,7 @@ class TrackingTable:
         if not limit or len(self.readers) <= limit:
             return
         for key in random.sample(list(self.readers), len(self.readers) - limit):
-            self.changed(self.engine.keyspace.databases[0], key)
+            self._invalidate(key, None)
 
     def _schedule(self) -> None:
         if not self.scheduled:

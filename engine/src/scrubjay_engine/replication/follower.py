@@ -150,7 +150,9 @@ class Follower:
         password = self.config.text("masterauth")
         if password:
             user = self.config.text("masteruser")
-            answer = await self._command(b"AUTH", *([user.encode()] if user else []), password.encode(errors="surrogateescape"))
+            answer = await self._command(
+                b"AUTH", *([user.encode()] if user else []), password.encode(errors="surrogateescape")
+            )
             if answer.startswith(b"-"):
                 raise LinkBroken(f"Unable to AUTH to MASTER: {answer[1:].decode(errors='replace')}")
         secure = self.config.number("tls-port") if self.config.flag("tls-replication") else 0
