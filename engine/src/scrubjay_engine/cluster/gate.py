@@ -84,7 +84,7 @@ class Gate:
     def _writes(self, command: Command, args: list[bytes]) -> bool:
         """A script with flags may write unless it says no-writes; one without is judged by the commands it runs."""
         if command.group == "scripting":
-            return bool(self.engine.scripting.declared_writes(command.name, args[1]))
+            return bool(self.engine.scripting.flags_of(command, args) & FLAG_WRITE)
         return bool(command.flags & FLAG_WRITE)
 
     def _refusal(self, asked: Asked, writes: bool, asking: bool, readonly: bool) -> Redirection | None:

@@ -96,29 +96,6 @@ def reset(client: Client, args: list[bytes]) -> str:
     return "RESET"
 
 
-def _cluster_only(client: Client) -> None:
-    if not client.engine.keyspace.cluster:
-        raise CommandError("ERR This instance has cluster support disabled")
-
-
-def readonly(client: Client, args: list[bytes]) -> str:
-    _cluster_only(client)
-    client.readonly = True
-    return "OK"
-
-
-def readwrite(client: Client, args: list[bytes]) -> str:
-    _cluster_only(client)
-    client.readonly = False
-    return "OK"
-
-
-def asking(client: Client, args: list[bytes]) -> str:
-    _cluster_only(client)
-    client.asking = True
-    return "OK"
-
-
 FLAGS = "noscript loading stale fast no_auth allow_busy no_role"
 COMMANDS = family(
     "connection",
@@ -131,8 +108,5 @@ COMMANDS = family(
         command(
             "reset", reset, 1, FLAGS, since="6.2.0", summary="Forget all state of the connection.", complexity="O(1)"
         ),
-        command("readonly", readonly, 1, "loading stale fast", since="3.0.0", summary="Let a replica answer reads.", complexity="O(1)"),
-        command("readwrite", readwrite, 1, "loading stale fast", since="3.0.0", summary="The opposite of READONLY.", complexity="O(1)"),
-        command("asking", asking, 1, "fast", since="3.0.0", summary="The next command follows an ASK redirection.", complexity="O(1)"),
     ],
 )  # fmt: skip

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from scrubjay_engine.core.client import Raw
 from scrubjay_engine.core.errors import CommandError
-from scrubjay_engine.scripting.flags import COMPATIBLE, NO_WRITES, command_flags, script_flags
+from scrubjay_engine.scripting.flags import command_flags, script_flags
 from scrubjay_engine.scripting.libraries import Libraries
 from scrubjay_engine.scripting.run import ScriptRun
 from scrubjay_engine.scripting.vm import CompileError, LuaVM
@@ -150,20 +150,6 @@ class Scripting:
         finally:
             run.end()
         return self._finish(client, reply, vm.outcome)
-
-    def declared_writes(self, command: str, word: bytes) -> bool:
-        """Whether the script or function that `word` names for this command declares its flags, and may write by them."""
-        try:
-            if command.startswith("fcall"):
-                flags = self.libraries.function(word).flags
-            elif command.startswith("evalsha"):
-                known = self.scripts.find(word)
-                flags = known.flags if known is not None else COMPATIBLE
-            else:
-                flags, _ = script_flags(word)
-        except CommandError:  # running it will say what is wrong with it
-            return False
-        return not flags & (COMPATIBLE | NO_WRITES)
 
     def memory_fields(self) -> list[tuple[str, int | str]]:
         """What INFO memory says about scripts and functions."""
