@@ -508,6 +508,7 @@ cdef class Connection(Client):
             return
         if self.doomed:
             self.out_size = 0
+            self.debts = None
         if self.debts is not None:
             self.settle_debts()
         size = self.sendable()
