@@ -178,6 +178,26 @@ def test_logins_of_both_protocols(tmp_path: Path) -> None:
         assert answer[6:8] == b"\0\0" and b"Authenticated" in answer and answer.endswith(b"1.6.18")
 
 
+def test_protected_mode_serves_loopback_only() -> None:
+    port = servers.free_port()
+    own = next((address for address in own_addresses() if not address.startswith("127.")), None)
+    if own is None:
+        pytest.skip("this host has no address but loopback")
+    with servers.scrubjay("--bind", "0.0.0.0", "--memcached-port", str(port)):
+        assert talk(port, b"version\r\n", b"\r\n") == b"VERSION 1.6.18\r\n"
+        with socket.create_connection((own, port), timeout=20) as stranger:
+            assert stranger.recv(200).startswith(b"SERVER_ERROR protected mode")
+
+
+def own_addresses() -> list[str]:
+    """This host's IPv4 address, as a socket towards elsewhere would use it (nothing is sent)."""
+    found = []
+    with contextlib.suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect(("192.0.2.1", 9))
+        found.append(str(probe.getsockname()[0]))
+    return found
+
+
 def sasl(port: int, response: bytes) -> bytes:
     """SASL PLAIN and a version request over the binary protocol: all that is answered before the server hangs up."""
     login = struct.pack(">BBHBBHIIQ", 0x80, 0x21, 5, 0, 0, 0, 5 + len(response), 0, 0) + b"PLAIN" + response

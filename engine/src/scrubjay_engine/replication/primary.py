@@ -392,7 +392,9 @@ class Replication:
         """PSYNC FAILOVER: our primary follows us from now on. Raises CommandError unless our data is of its history."""
         log.warning("Failover request received for replid %s.", replid[:40])
         if self.config.flag("managed"):
-            raise CommandError("ERR PSYNC FAILOVER not allowed in managed mode: the operator decides who is the primary")
+            raise CommandError(
+                "ERR PSYNC FAILOVER not allowed in managed mode: the operator decides who is the primary"
+            )
         if self.follower is None:
             raise CommandError("ERR PSYNC FAILOVER can't be sent to a master.")
         if replid.lower() != self.history.replid:

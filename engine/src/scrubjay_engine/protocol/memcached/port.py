@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import ipaddress
 import logging
 import os
 import socket
@@ -37,6 +38,9 @@ PROTOCOLS = {"auto": 0, "ascii": 1, "binary": 2}
 DATAGRAM = 1400  # bytes of a UDP answer, header included: below every usual MTU
 FULL = b"ERROR Too many open connections\r\n"
 REPLICA = b"SERVER_ERROR this node is a replica\r\n"
+PROTECTED = (
+    b"SERVER_ERROR protected mode: only loopback is served until there is memcached-auth-file or protected-mode no\r\n"
+)
 
 
 class Memcached:
@@ -133,6 +137,9 @@ class Memcached:
             refuse(connection, REPLICA)
             return
         if connection.family != socket.AF_UNIX:
+            if self.protected(address):
+                refuse(connection, PROTECTED)
+                return
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             keep_alive(connection, config.number("tcp-keepalive"))
         session = MemcachedConnection(self.server.engine, connection, self.closed)
@@ -142,6 +149,13 @@ class Memcached:
         self.sessions.add(session)
         self.watchers.connected(session)
         session.start()
+
+    def protected(self, address: Any) -> bool:
+        """Protected mode: memcached clients know no Redis password, so without users of their own only this host's are served."""
+        config = self.server.config
+        if self.auth is not None or config.flag("managed") or not config.flag("protected-mode"):
+            return False
+        return not ipaddress.ip_address(address[0].partition("%")[0].removeprefix("::ffff:")).is_loopback
 
     def _prepare(self, session: Session) -> None:
         session.speaks = PROTOCOLS[self.server.config.text("memcached-protocol")]
@@ -219,6 +233,8 @@ class Datagrams(asyncio.DatagramProtocol):
     def datagram_received(self, data: bytes, address: Any) -> None:
         if len(data) <= 8 or data[4:6] != b"\0\1" or self.transport is None:
             return  # requests of several datagrams are dropped, as memcached does
+        if self.memcached.auth is not None or self.memcached.protected(address):
+            return  # nobody can log in by UDP
         session = datagram_session(self.memcached.server.engine)
         self.memcached.server.engine.tick()
         answer = session.serve_datagram(data[8:])
