@@ -15,7 +15,9 @@ def install(kube: LocalKube) -> None:
 
 
 def await_served(kube: LocalKube) -> None:
-    """Return when CacheClusters can be read: a definition is served a moment after it was taken."""
+    """Return when CacheClusters and CacheBackups can be read: a definition is served a moment after it was taken."""
     # not `kubectl wait`: it fails at once on a definition whose status has not been written yet
-    served = ("get", "cacheclusters", "--all-namespaces")
-    wait_until("CacheClusters are served", lambda: kube.kubectl(*served, check=False).returncode == 0, 60)
+    served = ("get", "cacheclusters,cachebackups", "--all-namespaces")
+    wait_until(
+        "CacheClusters and CacheBackups are served", lambda: kube.kubectl(*served, check=False).returncode == 0, 60
+    )

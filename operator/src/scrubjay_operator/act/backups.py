@@ -14,6 +14,7 @@ from scrubjay_operator.act.events import EventWriter
 from scrubjay_operator.act.kube import ApiError, KubeClient
 from scrubjay_operator.act.queue import WorkQueue
 from scrubjay_operator.act.reconcile import Tools
+from scrubjay_operator.act.schedules import Schedules
 from scrubjay_operator.api import cachebackup, names
 from scrubjay_operator.api.cachebackup import BackupPhase, CacheBackup, InvalidCacheBackup
 from scrubjay_operator.objects import backupjob
@@ -48,6 +49,7 @@ class Backups:
         """List all now and then, and work, for ever."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._keep_listing())
+            group.create_task(Schedules(self._tools, self._namespace).run())
             for _ in range(WORKERS):
                 group.create_task(self._work())
 

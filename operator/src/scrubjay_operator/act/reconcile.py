@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from scrubjay_operator.act import metrics, restore
+from scrubjay_operator.act import metrics, restore, schedules
 from scrubjay_operator.act.engines import Address, Engines
 from scrubjay_operator.act.events import EventWriter
 from scrubjay_operator.act.inbox import Inbox
@@ -93,6 +93,7 @@ class Reconciler:
             found, jobs, more = await restore.look(self._tools.kube, view.cluster, self._tools.program)
             wanted = replace(wanted, manifests=(*wanted.manifests, *jobs), restore=found)
             troubles = [*troubles, *more]
+        troubles = [*troubles, *schedules.troubles(view.cluster)]
         plan = make_plan(snapshot, wanted)
         acted = await self._act(run, plan)
         self._settle(key, run, snapshot, plan)

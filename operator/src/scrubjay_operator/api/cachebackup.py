@@ -9,10 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from scrubjay_operator.api import names
+from scrubjay_operator.api.backuptemplate import BackupTemplate
 from scrubjay_operator.api.cachecluster import Metadata
-from scrubjay_operator.api.destination import Destination, Encryption
-from scrubjay_operator.api.model import VALIDATIONS, Reported, Written, rule, rules
-from scrubjay_operator.api.references import LocalReference, SecretName
+from scrubjay_operator.api.model import VALIDATIONS, Reported, rule, rules
+from scrubjay_operator.api.references import LocalReference
 from scrubjay_operator.api.schema import Schema, structural
 from scrubjay_operator.api.status import Condition, Time
 
@@ -29,35 +29,6 @@ PRINTER_COLUMNS: Final[tuple[dict[str, Any], ...]] = (
     {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"},
     {"name": "Message", "type": "string", "jsonPath": ".status.message", "priority": 1},
 )
-
-
-class BackupDeletion(StrEnum):
-    """What becomes of the data when the object is deleted."""
-
-    RETAIN = "Retain"
-    DELETE = "Delete"
-
-
-class Compression(StrEnum):
-    """How the data is packed."""
-
-    ZSTD = "Zstd"
-    NONE = "None"
-
-
-class BackupTemplate(Written):
-    """How a backup is taken: the part that a schedule shares with a CacheBackup."""
-
-    destination: Destination = Field(description="Where it is written to.")
-    encryption: Encryption | None = Field(default=None, description="Encryption with a key of yours (AES-256-GCM).")
-    compression: Compression = Field(default=Compression.ZSTD, description="How the data is packed.")
-    deletion_policy: BackupDeletion = Field(
-        default=BackupDeletion.RETAIN,
-        description="Delete: the data goes with the CacheBackup object. Retain: it stays in the storage.",
-    )
-    service_account_name: SecretName | None = Field(
-        default=None, description="ServiceAccount of the pod, for a platform's workload identity."
-    )
 
 
 class CacheBackupSpec(BackupTemplate):

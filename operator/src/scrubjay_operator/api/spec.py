@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final, Self
 from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from scrubjay_operator.api import quantity
+from scrubjay_operator.api.backuptemplate import BackupSchedule
 from scrubjay_operator.api.bootstrap import Bootstrap
 from scrubjay_operator.api.kubernetes import Affinity, Toleration
 from scrubjay_operator.api.model import Quantity, Written, rule, rules
@@ -288,6 +289,7 @@ class CacheClusterSpec(Written):
     access: Access = Field(default=Access(), description="Who may come in.")
     service: Service = Field(default=Service(), description="How clients reach it.")
     metrics: Metrics = Field(default=Metrics(), description="How it is monitored.")
+    backup: BackupSchedule | None = Field(default=None, description="Backups by the clock.")
     bootstrap: Bootstrap | None = Field(
         default=None,
         description="What the cluster begins with, read once when it is made. Data that is lost later does not come back by it.",

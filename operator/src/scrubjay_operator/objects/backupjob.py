@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from scrubjay_operator.api import names
-from scrubjay_operator.api.cachebackup import CacheBackup, Compression
+from scrubjay_operator.api.backuptemplate import Compression
+from scrubjay_operator.api.cachebackup import CacheBackup
 from scrubjay_operator.api.destination import MOUNT, Destination
 from scrubjay_operator.objects.metadata import Manifest
 

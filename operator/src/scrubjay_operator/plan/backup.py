@@ -10,14 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from scrubjay_operator.api.cachebackup import (  # fmt: skip
-    FINALIZER,
-    BackupDeletion,
-    BackupPhase,
-    CacheBackup,
-    CacheBackupStatus,
-    seconds,
-)
+from scrubjay_operator.api.backuptemplate import BackupDeletion
+from scrubjay_operator.api.cachebackup import FINALIZER, BackupPhase, CacheBackup, CacheBackupStatus, seconds
 from scrubjay_operator.api.conditions import merge
 from scrubjay_operator.api.status import Condition
 from scrubjay_operator.observe.jobs import JobView
