@@ -9,6 +9,7 @@ import random
 import socket
 import struct
 import sys
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -161,6 +162,17 @@ def test_udp_answers_in_pieces(both: tuple[servers.Server, int], text: Client) -
             pieces[number] = datagram[8:]
     whole = b"".join(pieces[number] for number in sorted(pieces))
     assert whole == b"VALUE big 0 5000\r\n" + b"y" * 5000 + b"\r\nEND\r\n"
+
+
+def test_metrics_have_the_exporters_names() -> None:
+    port, http = servers.free_port(), servers.free_port()
+    with servers.scrubjay("--memcached-port", str(port), "--http-port", str(http)):
+        talk(port, b"set a 0 0 1\r\n1\r\nget a b\r\n", b"END\r\n")
+        with urllib.request.urlopen(f"http://127.0.0.1:{http}/metrics", timeout=20) as page:
+            text = page.read().decode()
+    assert "memcached_current_items 1\n" in text
+    assert 'memcached_commands_total{command="get",status="hit"} 1' in text
+    assert 'memcached_commands_total{command="get",status="miss"} 1' in text
 
 
 def test_logins_of_both_protocols(tmp_path: Path) -> None:

@@ -132,6 +132,8 @@ def check(given: argparse.Namespace) -> None:
         raise Refused(f"Invalid value for binding protocol: {given.protocol}: one of auto, ascii, binary")
     if given.memory_limit <= 0:
         raise Refused("-m must be greater than 0")
+    if int(item_size(given.max_item_size)) > given.memory_limit * 1024 * 1024 // 2:
+        raise Refused("-I can be half of -m at most: the largest item must leave room for others")
     if given.enable_sasl and not given.auth_file:
         raise Refused("-S needs users: name their file by -Y")
     if given.enable_sasl and given.protocol == "ascii":

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, cast
 from scrubjay_engine.core import gates
 from scrubjay_engine.core.client import Client
 from scrubjay_engine.core.dispatch import call
-from scrubjay_engine.protocol.memcached import rare
+from scrubjay_engine.protocol.memcached import metrics, rare
 from scrubjay_engine.protocol.memcached.auth import AuthFile
 from scrubjay_engine.protocol.memcached.connection import MemcachedConnection, datagram_session
 from scrubjay_engine.protocol.memcached.items import Items
@@ -253,6 +253,7 @@ def install(server: Server) -> None:
     server.before_listening.append(memcached.listen)
     server.on_stop.append(memcached.close)
     server.every(1, memcached.each_second)
+    server.engine.parts.setdefault("metrics", []).append(lambda: metrics.samples(memcached))
 
 
 COMMANDS: list[object] = []

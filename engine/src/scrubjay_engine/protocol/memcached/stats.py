@@ -65,6 +65,12 @@ class Statistics:
         """Expired and flushed items, whose memory was used again."""
         return self.server.engine.keyspace.expired - self.expired_before + self.flushed
 
+    @property
+    def crawled(self) -> int:
+        """Items that expired without being asked for, as memcached's LRU crawler finds them."""
+        expired = self.server.engine.keyspace.expired - self.expired_before
+        return max(expired - self.items.counter("get_expired"), 0)
+
     # -- stats ---------------------------------------------------------------------------------------------------------
 
     def general(self) -> Rows:
@@ -157,7 +163,7 @@ class Statistics:
         rows += [
             ("evictions", self.evictions),
             ("reclaimed", self.reclaimed),
-            ("crawler_reclaimed", 0),
+            ("crawler_reclaimed", self.crawled),
             ("crawler_items_checked", 0),
             ("lrutail_reflocked", 0),
         ]
@@ -199,7 +205,7 @@ class Statistics:
         rows += [("evicted", self.evictions), ("evicted_nonzero", 0), ("evicted_time", 0)]
         rows += [("outofmemory", self.items.counter("store_no_memory")), ("tailrepairs", 0)]
         rows += [("reclaimed", self.reclaimed), ("expired_unfetched", 0), ("evicted_unfetched", 0)]
-        rows += [("crawler_reclaimed", 0), ("crawler_items_checked", 0), ("lrutail_reflocked", 0)]
+        rows += [("crawler_reclaimed", self.crawled), ("crawler_items_checked", 0), ("lrutail_reflocked", 0)]
         return [(f"items:1:{name}", value) for name, value in rows]
 
     def _classes(self) -> Rows:
