@@ -201,6 +201,15 @@ def serial_seen(one: Secured) -> object:
         return found["serialNumber"]
 
 
+def test_replaced_files_are_found(tmp_path: Path) -> None:
+    with secured(tmp_path, "--tls-auto-reload-interval", "1") as one, one.redis() as before:
+        before.ping()
+        serial = serial_seen(one)
+        one.authority.leaf("server")
+        until(lambda: serial_seen(one) != serial)
+        assert before.ping()
+
+
 def test_the_port_is_opened_moved_and_closed_live(tmp_path: Path) -> None:
     authority, leaf = Authority.with_server(tmp_path / "certificates")
     with servers.scrubjay() as server, server.connect() as plain:

@@ -240,6 +240,10 @@ class Config:
             raise
         self.given.update(planned)
 
+    def reapply(self, names: Iterable[str]) -> None:
+        """As a CONFIG SET of the values that these options have, for the hooks of `after_change` only: their files were replaced. Raises CommandError."""
+        self._after_changes({name: (name, self.values[name]) for name in names})
+
     def _after_changes(self, planned: dict[str, tuple[str, Value]]) -> None:
         for names, hook in self._after:
             concerned = [given for name, (given, _) in planned.items() if name in names]

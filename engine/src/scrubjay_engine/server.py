@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from scrubjay_engine import options
 from scrubjay_engine.commands.registry import MODULES
 from scrubjay_engine.config import Config, ConfigError
+from scrubjay_engine.core.accepting import accept, local_address, tune
 from scrubjay_engine.core.blocking import BlockedClients
 from scrubjay_engine.core.client import Client
 from scrubjay_engine.core.command import Table
@@ -245,14 +246,13 @@ class Server:
     def _accept(self, listener: socket.socket, accepted: Callable[[socket.socket, Any], None]) -> None:
         for _ in range(1000):  # as many as wait, but the loop gets its turn
             try:
-                connection, address = listener.accept()
-            except (BlockingIOError, InterruptedError):
-                return
+                taken = accept(listener.fileno())
             except OSError as error:
                 log.warning("Accepting a client connection failed: %s", error)
                 return
-            connection.setblocking(False)
-            accepted(connection, address)
+            if taken is None:
+                return
+            accepted(*taken)
 
     def _accepted(self, connection: socket.socket, address: Any) -> None:
         self.take_client(connection, address, self.connection_class)
@@ -273,8 +273,7 @@ class Server:
             engine.connections_rejected += 1
             return None
         if isinstance(address, tuple):  # not a unix socket
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            keep_alive(connection, self.config.number("tcp-keepalive"))
+            tune(connection.fileno(), self.config.number("tcp-keepalive"))
             if not trusted and self._protected(address):
                 refuse(connection, PROTECTED_MODE_TEXT, wire)
                 engine.connections_rejected += 1
@@ -283,7 +282,7 @@ class Server:
         if wire is not None:
             client.use(wire)
         client.address = show_address(address, connection)
-        client.local_address = show_address(connection.getsockname(), connection)
+        client.local_address = show_address(local_address(connection.fileno()), connection)
         welcome = engine.parts.get("welcome")
         if welcome is not None:
             welcome(client)

@@ -50,7 +50,7 @@ class Handshake:
             self.refuse(getattr(error, "reason", "closed"), str(error))
             return
         if finished:
-            self.leave()
+            self.leave(hand_over=True)
             self.all.accepted(self)
         elif self.wire.wants_write != self.writing:
             self.writing = self.wire.wants_write
@@ -59,9 +59,10 @@ class Handshake:
             else:
                 self.loop.remove_writer(self.connection.fileno())
 
-    def leave(self) -> None:
-        """The loop forgets the socket."""
-        self.loop.remove_reader(self.connection.fileno())
+    def leave(self, hand_over: bool = False) -> None:
+        """The loop forgets the socket; when it is handed over, it will be read at once, and what the loop calls for it is exchanged then."""
+        if not hand_over:
+            self.loop.remove_reader(self.connection.fileno())
         if self.writing:
             self.loop.remove_writer(self.connection.fileno())
         self.all.under_way.discard(self)
@@ -88,7 +89,10 @@ class Handshakes:
 
     def accepted(self, one: Handshake) -> None:
         self.counts["resumed" if one.wire.resumed else "ok"] += 1
+        number = one.connection.fileno()
         one.done(one.connection, one.address, one.wire)
+        if one.connection.fileno() < 0:  # it was not taken, and is closed
+            one.loop.remove_reader(number)
 
     def refused(self, reason: str, text: str, address: Any, connection: socket.socket) -> None:
         """A log line in Redis' words, and a count."""

@@ -9,11 +9,15 @@ Who comes in by `node-tls-port` has a certificate of the nodes' CA, and needs no
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
 import socket
+import time
 from typing import TYPE_CHECKING, Any
 
 from scrubjay_engine.config import ConfigError
+from scrubjay_engine.core.errors import CommandError
 from scrubjay_engine.options import OPTIONS
 from scrubjay_engine.security.handshakes import Handshakes
 from scrubjay_engine.security.tls import TlsContext, TlsError, TlsWire
@@ -28,9 +32,11 @@ log = logging.getLogger(__name__)
 CLIENT_OPTIONS = [
     name
     for name in OPTIONS
-    if name.startswith("tls-") and name not in ("tls-handshake-timeout", "tls-auth-clients-user")
+    if name.startswith("tls-")
+    and name not in ("tls-handshake-timeout", "tls-auto-reload-interval", "tls-auth-clients-user")
 ]
 NODE_OPTIONS = ["node-tls-port", "node-tls-cert-file", "node-tls-key-file", "node-tls-ca-cert-file"]
+FILE_OPTIONS = [name for name in [*CLIENT_OPTIONS, *NODE_OPTIONS] if name.endswith("-file")]
 NOT_CONFIGURED = "Unable to update TLS configuration. Check server logs."
 NOT_LISTENING = "Unable to listen on this port. Check server logs."
 NO_CA = "Either tls-ca-cert-file or tls-ca-cert-dir must be specified when tls-cluster, tls-replication or tls-auth-clients are enabled!"
@@ -47,6 +53,8 @@ class Tls:
         self.for_links: TlsContext | None = None
         self.for_nodes: TlsContext | None = None
         self.for_node_links: TlsContext | None = None
+        self._looked = 0.0
+        self._marks: dict[str, object] = {}
         self._ports = {"tls-port": 0, "node-tls-port": 0}
         self.config.after_change(CLIENT_OPTIONS, self._clients_changed)
         self.config.after_change(NODE_OPTIONS, self._nodes_changed)
@@ -117,6 +125,7 @@ class Tls:
 
     def open(self) -> None:
         """At the start: contexts and listeners. Raises ConfigError."""
+        self._marks = {name: mark(self.config.text(name)) for name in FILE_OPTIONS}
         try:
             self._configure_clients()
             self._configure_nodes()
@@ -169,6 +178,22 @@ class Tls:
             raise ConfigError("node-tls-port needs node-tls-cert-file, node-tls-key-file and node-tls-ca-cert-file")
         self.server.listen(name, port, self._accept_client if name == "tls-port" else self._accept_node)
         self._ports[name] = port
+
+    # -- files that are replaced -------------------------------------------------------------------------------------------
+
+    def look_at_files(self) -> None:
+        """`tls-auto-reload-interval` seconds apart: files that are others now are taken up, as by a CONFIG SET of the same names."""
+        seconds = self.config.number("tls-auto-reload-interval")
+        if not seconds or time.monotonic() - self._looked < seconds:
+            return
+        self._looked = time.monotonic()
+        marks = {name: mark(self.config.text(name)) for name in FILE_OPTIONS}
+        changed = [name for name, found in marks.items() if self._marks.get(name) != found]
+        self._marks = marks
+        if changed:
+            log.info("Certificates were replaced: %s", ", ".join(changed))
+            with contextlib.suppress(CommandError):  # it is in the log, and what was there before stays in use
+                self.config.reapply(changed)
 
     # -- connections -----------------------------------------------------------------------------------------------------
 
@@ -224,10 +249,20 @@ class Tls:
         return [(one.connection.fileno(), one.go_on) for one in self.handshakes.under_way]
 
 
+def mark(path: str) -> object:
+    """Another one when the file is another, or is gone."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
+
+
 def install(server: Server) -> None:
     """The part `tls`; its ports are opened with the clients' port."""
     tls = server.engine.parts["tls"] = Tls(server)
     server.every(0.5, tls.handshakes.drop_late)
+    server.every(1, tls.look_at_files)
     server.engine.parts.setdefault("metrics", []).append(tls.handshakes.metrics)
 
     async def end() -> None:
