@@ -186,6 +186,7 @@ class Memcached:
     def each_second(self) -> None:
         """What time alone makes due."""
         self.close_idle()
+        self.watchers.tell_skipped()
         if self.items.flush_at and self.server.engine.keyspace.now_ms // 1000 >= self.items.flush_at:
             self.items.flush()
         if self.auth is not None:

@@ -94,6 +94,13 @@ class Watchers:
         """An item had to make room."""
         self._log("evictions", f"type=eviction key={encoded(key)} fetch=no ttl=-1 la=0 clsid=1 size=0")
 
+    def tell_skipped(self) -> None:
+        """A watcher that has read everything is told what it missed, though nothing new happens."""
+        for session, missed in list(self.behind.items()):
+            if not session.closed and not session.output_pending:
+                del self.behind[session]
+                session.write_raw(b"skipped=%d\n" % missed)
+
     def _size(self, key: bytes) -> int:
         rows = self.memcached.items.dump([key])
         return rows[0][6] if rows else 0
