@@ -4,7 +4,6 @@
 `python tests/contract/run.py --unit UNIT --only "TEST"`.
 """
 
-import importlib.util
 import json
 import subprocess
 import sys
@@ -15,15 +14,14 @@ import pytest
 from contract import catalogue
 
 RUNNER = Path(__file__).with_name("run.py")
-QUICK = [unit.name for unit in catalogue.units().values() if unit.quick]
+QUICK = [(unit.name, unit.spawn) for unit in catalogue.units().values() if unit.quick]
 
 
-@pytest.mark.skipif(importlib.util.find_spec("scrubjay_engine.__main__") is None, reason="the server is not built yet")
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("unit", QUICK)
-def test_unit(unit: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("unit", "spawn"), QUICK)
+def test_unit(unit: str, spawn: bool, tmp_path: Path) -> None:
     report = tmp_path / "outcome.json"
-    command = [sys.executable, str(RUNNER), "--unit", unit, "--json", str(report)]
+    command = [sys.executable, str(RUNNER), "--unit", unit, "--json", str(report), *(["--spawn"] if spawn else [])]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert report.exists(), f"the runner failed:\n{done.stdout}{done.stderr}"
     (outcome,) = json.loads(report.read_text())

@@ -4,7 +4,6 @@ A line is a command; `# protocol 3` chooses RESP3; `# second client: COMMAND` is
 that start with `#` are words for the reader. Every reply is compared byte for byte, and at the end the whole keyspace.
 """
 
-import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,7 +27,6 @@ def addresses() -> Iterator[tuple[resp.Address, resp.Address]]:
         yield reference.address, subject.address
 
 
-@pytest.mark.skipif(importlib.util.find_spec("scrubjay_engine.__main__") is None, reason="the server is not built yet")
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.stem)
 def test_regression(case: Path, addresses: tuple[resp.Address, resp.Address]) -> None:
     lines = [line for line in case.read_text().splitlines() if line.strip()]

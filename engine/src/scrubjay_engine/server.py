@@ -173,8 +173,9 @@ class Server:
     ) -> None:
         """Listens on a port of the bind addresses (0: not at all); `accepted(socket, address)` gets each connection."""
         opened = []
-        if port:
-            for address in addresses if addresses is not None else self.config.words("bind"):
+        wanted = addresses if addresses is not None else self.config.words("bind")
+        if port and wanted:  # bind "" is to listen nowhere
+            for address in wanted:
                 optional = address.startswith("-")
                 try:
                     opened.append(open_listener(address.removeprefix("-"), port, self.config.number("tcp-backlog")))
