@@ -25,6 +25,13 @@ def unordered(reply: Frame) -> Comparable:
     return (reply.kind, sorted(child.raw() for child in reply.children)) if reply.children else reply
 
 
+def unordered_throughout(reply: Frame) -> Comparable:
+    """The same elements in any order on every level (libraries and their functions, which Redis keeps in hash tables)."""
+    if not reply.children:
+        return reply
+    return (reply.kind, sorted((unordered_throughout(child) for child in reply.children), key=repr))
+
+
 def unordered_pairs(reply: Frame) -> Comparable:
     """The same pairs in any order: a hash, flat in RESP2 and a map in RESP3."""
     raw = [child.raw() for child in reply.children]

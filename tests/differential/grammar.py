@@ -119,3 +119,7 @@ class Family:
     steps: Steps
     keys: tuple[str, ...] = ()
     transactions: bool = True  # False when the family makes its own MULTI
+    # False when a command with a wrong or missing word may have another, open answer (CLIENT ID, SORT of a set BY nothing).
+    damage: bool = True
+    # False when it sorts sorted sets: SORT turns Redis' packed ones into skip lists, ours stay as they are.
+    zset_encodings: bool = True

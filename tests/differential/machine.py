@@ -81,6 +81,7 @@ class FamilyMachine(RuleBasedStateMachine):
         calm = [step for step in steps if _name(step) not in _WAITS]
         self.attempt(lambda: self.pair.burst(calm, cuts) if calm else None)
 
+    @precondition(lambda self: self.family.damage)
     @rule(data=st.data(), place=st.integers(0, 8), wrong=_WRONG, how=st.sampled_from(["replace", "drop", "add"]))
     def wrong_argument(self, data: st.DataObject, place: int, wrong: str, how: str) -> None:
         """A command with one argument that does not belong there."""
@@ -114,7 +115,7 @@ class FamilyMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         """Compare everything both hold."""
         try:
-            self.attempt(lambda: _finish(self.pair))
+            self.attempt(lambda: _finish(self.pair, self.family.zset_encodings))
         finally:
             self.pair.close()
 
@@ -163,10 +164,10 @@ def _touch(pair: Pair, addresses: tuple[resp.Address, resp.Address], arguments: 
     pair.check(Step(arguments), *replies)
 
 
-def _finish(pair: Pair) -> None:
+def _finish(pair: Pair, zset_encodings: bool) -> None:
     """Leave what the example may have left open, then compare everything."""
     pair.transcript.append("# the end: what do both hold?")
     pair.send(Step((b"DISCARD",)))
     for database in (b"0", b"1"):
         if not pair.send(Step((b"SELECT", database))).is_error:
-            keyspace.check(pair)
+            keyspace.check(pair, zset_encodings)

@@ -15,6 +15,13 @@ import resp
 from differential.compare import Way, exact
 
 _TIMEOUT = 20.0
+# What the family `introspection` may have changed, as grammar.OPTIONS and the servers begin.
+SETTINGS = (
+    *("CONFIG", "SET", "hash-max-listpack-entries", "4", "maxmemory-policy", "noeviction", "lfu-log-factor", "10", "lfu-decay-time", "1"),
+    *("list-max-listpack-size", "3", "maxmemory-samples", "5", "notify-keyspace-events", "", "lazyfree-lazy-expire", "no"),
+    *("client-output-buffer-limit", "normal 0 0 0 pubsub 32mb 8mb 60", "slowlog-max-len", "128", "proto-max-bulk-len", "1mb"),
+    *("latency-monitor-threshold", "0"),
+)  # fmt: skip
 
 
 class Difference(AssertionError):
@@ -58,7 +65,13 @@ class Pair:
     def clean(self) -> None:
         """Empty both servers: data, functions, scripts, users."""
         for connection in (self.reference, self.subject):
-            for command in (("FLUSHALL",), ("FUNCTION", "FLUSH"), ("SCRIPT", "FLUSH"), ("ACL", "LOG", "RESET")):
+            for command in (
+                SETTINGS,
+                ("FLUSHALL",),
+                ("FUNCTION", "FLUSH"),
+                ("SCRIPT", "FLUSH"),
+                ("ACL", "LOG", "RESET"),
+            ):
                 connection.frame(*command)
             users = [child.value for child in connection.frame("ACL", "USERS").children]
             others = [user for user in users if isinstance(user, bytes) and user != b"default"]

@@ -143,7 +143,9 @@ class Config:
                         continue
                     # A managed node's secrets are in a Secret, for those who may read that.
                     secret = option.secret and self.flag("managed")
-                    found[name] = "" if secret else show_value(option, self.values[option.name])
+                    # A name without wildcards is answered as it was asked for, in whatever case.
+                    shown = pattern if pattern.lower() == name else name
+                    found[shown] = "" if secret else show_value(option, self.values[option.name])
         return found
 
     # -- changing ------------------------------------------------------------------------------------------------------

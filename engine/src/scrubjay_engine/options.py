@@ -166,7 +166,7 @@ MEMORY = [
         "allkeys-random",
         "noeviction",
     ),
-    number("maxmemory-samples", 5, 1, 64),
+    number("maxmemory-samples", 5, 1, 2**31 - 1),
     number("maxmemory-eviction-tenacity", 10, 0, 100),
     number("lfu-log-factor", 10),
     number("lfu-decay-time", 1),

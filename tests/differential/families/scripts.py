@@ -174,7 +174,7 @@ FAMILY = Family(
             command(
                 "FUNCTION LIST",
                 maybe(either("WITHCODE", "LIBRARYNAME one", "LIBRARYNAME t* WITHCODE")),
-                way=compare.unordered,
+                way=compare.unordered_throughout,
             ),
             command("FUNCTION DELETE", pool("one", "two", "nosuch")),
             command("FUNCTION FLUSH", maybe(either("SYNC", "ASYNC", "x"))),

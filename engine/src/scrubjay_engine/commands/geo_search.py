@@ -250,17 +250,6 @@ def geosearchstore(client: Client, args: list[bytes]) -> object:
     return run(client, search, value)
 
 
-def positions_with_store(args: list[bytes]) -> list[int]:
-    """The keys of GEORADIUS: the source, and the target of the last STORE or STOREDIST."""
-    found, i = [1], 5
-    while i + 1 < len(args):
-        if args[i].upper() in (b"STORE", b"STOREDIST"):
-            found = [1, i + 1]
-            i += 1
-        i += 1
-    return found
-
-
 def storing_keys(options_from: int) -> list[KeySpec]:
     words = ("STORE", "STOREDIST")
     return key(1) + [spec for word in words for spec in keyword(word, options_from, "OW update")]
@@ -275,7 +264,6 @@ COMMANDS = family(
             -6,
             "write denyoom",
             keys=storing_keys(6),
-            getkeys=positions_with_store,
             since="3.2.0",
             summary="Finds the members within a distance of a position; may store them.",
             complexity="O(N+log M): N members in the cells around, M in the index",
@@ -296,7 +284,6 @@ COMMANDS = family(
             -5,
             "write denyoom",
             keys=storing_keys(5),
-            getkeys=positions_with_store,
             since="3.2.0",
             summary="Finds the members within a distance of another one; may store them.",
             complexity="O(N+log M): N members in the cells around, M in the index",

@@ -13,12 +13,14 @@ from scrubjay_engine.values.memory import peak_memory, trim, used_memory
 
 def usage(client: Client, args: list[bytes]) -> int | None:
     samples = 5
-    if len(args) > 3:
-        if len(args) != 5 or args[3].upper() != b"SAMPLES":
+    at = 3
+    while at < len(args):
+        if args[at].upper() != b"SAMPLES" or at + 1 == len(args):
             raise SYNTAX
-        samples = integer(args[4])
+        samples = integer(args[at + 1])
         if samples < 0:
             raise SYNTAX
+        at += 2
     value = client.db.peek(args[2])
     if value is None:
         return None

@@ -153,11 +153,25 @@ def migrate(client: Client, args: list[bytes]) -> object:
     return client.block([], lambda _: None, 0, lambda: None, kind="migrate")
 
 
+BEHIND = {b"auth": 1, b"auth2": 2}  # words that belong to an option
+
+
+def key_positions(args: list[bytes]) -> list[int]:
+    """The one key, or with an empty one those behind KEYS; none for both, which MIGRATE refuses."""
+    at = 6
+    while at < len(args):
+        word = args[at].lower()
+        if word == b"keys":
+            return [] if args[3] else list(range(at + 1, len(args)))
+        at += 1 + BEHIND.get(word, 0)
+    return [3]
+
+
 COMMANDS = family(
     "generic",
     [
         command(
-            "migrate", migrate, -6, "write", keys=key(3, "RW access delete") + keyword("KEYS", -2, "RW access delete incomplete", -1),
+            "migrate", migrate, -6, "write", getkeys=key_positions, keys=key(3, "RW access delete") + keyword("KEYS", -2, "RW access delete incomplete", -1),
             categories="keyspace dangerous", since="2.6.0", summary="Move keys to another server.", complexity="O(N) of the values' sizes",
         ),
     ],

@@ -52,7 +52,7 @@ cdef int execute(Client client, Arg* argv, int argc) except -1:
         sub = command.subcommand(argv[1].data, argv[1].size)
         if sub is not None:
             command = sub
-        elif command.handler is None:
+        else:
             return reject(client, command, unknown_subcommand(command.name, argv[1].data[:argv[1].size]))
     if (command.arity > 0 and argc != command.arity) or argc < -command.arity:
         return reject(client, command, CommandError(f"ERR wrong number of arguments for '{command.name}' command"))
@@ -121,7 +121,7 @@ def find_command(Engine engine, list args):
     """The command or subcommand that these words would run, or None (unknown, or unknown subcommand)."""
     cdef Command command = engine.commands.by_name.get(args[0].lower())
     if command is not None and command.subcommands is not None and len(args) > 1:
-        return command.subcommands.get(args[1].lower(), command if command.handler is not None else None)
+        return command.subcommands.get(args[1].lower())
     return command
 
 

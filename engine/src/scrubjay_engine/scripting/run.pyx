@@ -228,7 +228,7 @@ cdef class ScriptRun(WordsHost):
         cdef Py_ssize_t effects
         if command is not None and command.subcommands is not None and count > 1:
             sub = command.subcommand(words[1].data, words[1].size)
-            command = sub if sub is not None else command if command.handler is not None else None
+            command = sub
         if command is None or (command.handler is None and command.hot == NULL):
             refusal = b"ERR Unknown Redis command called from script"
         elif command.arity > 0 and count != command.arity or count < -command.arity:

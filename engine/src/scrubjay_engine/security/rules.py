@@ -316,8 +316,9 @@ def keys_with_positions(row: Command, args: list[bytes]) -> list[tuple[int, tupl
     if row.name in VARIABLE:
         return [(1, VARIABLE[row.name](args))]
     if row.getkeys is not None:
-        # The first is what is read; what follows is where SORT and GEORADIUS store.
-        first, rest = row.key_specs[0].flags, row.key_specs[-1].flags
+        # The first is what is read; what follows is where SORT stores, or more of the same (MIGRATE ... KEYS).
+        first = row.key_specs[0].flags
+        rest = tuple(flag for flag in row.key_specs[-1].flags if flag != "incomplete")
         return [(position, first if at == 0 else rest) for at, position in enumerate(row.getkeys(args))]
     return [
         (position, spec.flags)
