@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help setup build generate lint format test test-unit demo demo-down bench contract differential processes \
-        reconcile e2e fuzz sanitize chaos docs clean
+        reconcile promotion-model e2e fuzz sanitize chaos docs clean
 
 export UV_PYTHON_DOWNLOADS := never
 export CCACHE_NOHASHDIR := 1
@@ -72,6 +72,9 @@ reconcile: build  ## the operator against a real API server
 
 e2e: build  ## end to end on a local Kubernetes of three nodes (or KUBE_CONTEXT)
 	@$(call folder,e2e)
+
+promotion-model: build  ## long form: the promotion protocol over random faults in simulated time (SECONDS_TO_RUN=600 FIRST_SEED=100000)
+	@PYTHONPATH=tests $(PYTHON) tests/promotion/search.py --healthy $${SECONDS_TO_RUN:-600} $${FIRST_SEED:-100000}
 
 chaos: build  ## crashes, partitions and node losses under a client that counts acknowledged writes
 	@$(call program,chaos)

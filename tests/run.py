@@ -61,6 +61,7 @@ class Stage:
 
 STAGES = (
     Stage("unit", 15 * 60),
+    Stage("promotion", 10 * 60),
     Stage("commands", 15 * 60),
     Stage("differential", 10 * 60),
     Stage("contract", 30 * 60),

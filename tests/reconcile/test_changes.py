@@ -101,17 +101,27 @@ def test_a_dead_primary_is_replaced_by_the_replica_with_most_data(world: World) 
     assert len(world.events("Promoted")) == 1
 
 
-def test_a_frozen_primary_is_not_replaced_while_it_may_still_run(world: World) -> None:
+def test_a_frozen_primary_is_replaced_when_its_lease_is_over_and_follows_when_it_wakes(world: World) -> None:
     world.apply("a", replicasPerShard=1)
     world.until_ready("a")
     engine = world.kubelet.engine(world.namespace, "a-0-0")
     engine.frozen = True
-    world.until("it is said", lambda: "does not answer" in world.condition("a", "Available")["message"])
-    assert world.condition("a", "Available")["status"] == "False"
-    assert _primary(world) == "a-0-0"
+    world.until("another is primary", lambda: _primary(world) == "a-0-1")
+    failover = world.get("cachecluster", "a")["status"]["lastFailover"]
+    assert "the primary a-0-0 was silent for" in failover["reason"]
+    assert failover["seconds"] >= 2
     engine.frozen = False
     world.until_ready("a")
-    assert _primary(world) == "a-0-0"
+    assert world.roles() == {"a-0-0": "replica", "a-0-1": "primary"}
+
+
+def test_an_annotation_asks_for_another_primary(world: World) -> None:
+    world.apply("a", replicasPerShard=1)
+    world.until_ready("a")
+    world.kubectl("annotate", "cachecluster", "a", "scrubjay.dev/promote=a-0-1")
+    world.until("it is primary", lambda: _primary(world) == "a-0-1")
+    world.until_ready("a")
+    assert any("a-0-0 hands over to a-0-1" in text for text in world.events("HandOver"))
 
 
 def test_a_lost_only_pod_comes_back_empty_and_says_so(world: World) -> None:

@@ -68,6 +68,10 @@ class AdminPort:
             operation = self._operations.get(str(request.get("op")))
             if operation is None:
                 raise Refused("BAD", f"op {request.get('op')!r} is none of {', '.join(self._operations)}")
+            if request.get("boot") not in (None, self.node.boot):
+                raise Refused(
+                    "STALE", f"the order is for run {request['boot']} of this process, and I am {self.node.boot}"
+                )
             more = operation(request)
         except json.JSONDecodeError as error:
             return _refusal(serial, "BAD", f"not JSON: {error}")

@@ -44,12 +44,13 @@ async def operate(settings: Settings) -> None:
     tools = Tools(
         kube=kube,
         inbox=inbox,
-        engines=Engines(queue.wake),
+        engines=Engines(queue.wake, term=lambda: leadership.term if leadership.active() else None),
         events=EventWriter(kube, settings.pod_name),
         defaults=EngineDefaults(settings.engine_image, settings.engine_pull_policy),
         active=leadership.active,
         term=lambda: leadership.term,
         program=Program(settings.operator_image, settings.operator_pull_policy),
+        led_since=lambda: leadership.took_over_at,
     )
     namespace = settings.watch_namespace or None
     backups = Backups(tools, namespace)

@@ -44,6 +44,7 @@ def state(node: Node) -> dict[str, Any]:
         "lease": None if left is None else {"remainingMs": left},
         "confirm": sorted(authority.confirm),
         "ack": sorted(authority.ack),
+        "joining": sorted(authority.joining),
         "acknowledgements": authority.needed,
         "handover": None if handover is None else {"epoch": handover.epoch, "state": handover.state},
         "engineVersion": VERSION,

@@ -20,8 +20,8 @@ CLUSTERS = Gauge("scrubjay_operator_cacheclusters", "CacheClusters that the oper
 PROBES = Counter("scrubjay_operator_probes", "Questions to engines by result: answered, failed", ["result"])
 LEADER = Gauge("scrubjay_operator_leader", "1 while this process holds the Lease")
 FAILOVER_SECONDS = Histogram(
-    "scrubjay_operator_failover_seconds",
-    "From the primary being noticed dead to the promotion being confirmed",
+    "scrubjay_failover_seconds",
+    "From when a lost primary was last heard of to the order to its successor",
     buckets=(0.25, 0.5, 1, 2, 3, 5, 10, 30, 60),
 )
 

@@ -85,6 +85,8 @@ class Performer:
         elif isinstance(step, Commit):
             await self.write_status(run, _with_record(run.status, step.record))
         elif isinstance(step, Order):
+            if step.op in ("promote", "sets"):
+                self._engines.issue(run.key, step.lane, (step.fields["version"][0], step.fields["version"][1]))
             await self._engines.order(step.pod.uid, step.op, step.fields)
             if step.digest:
                 self._engines.configured(step.pod.uid, step.digest)
@@ -130,6 +132,7 @@ class Run:
 
     def __init__(self, snapshot: ClusterSnapshot, settled: Mapping[tuple[str, str], tuple[str, str]]) -> None:
         self.metadata: Metadata = snapshot.view.metadata
+        self.key = snapshot.key
         self.version = snapshot.view.metadata.resource_version
         self.status = snapshot.view.status
         self.written = snapshot.view.status.to_json()

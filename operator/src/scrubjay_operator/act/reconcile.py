@@ -21,9 +21,9 @@ from scrubjay_operator.observe.pods import PodView
 from scrubjay_operator.observe.snapshot import ClusterSnapshot, ClusterView, Key
 from scrubjay_operator.plan import bootstrap, status
 from scrubjay_operator.plan.children import settled
-from scrubjay_operator.plan.plan import Plan, make_plan
+from scrubjay_operator.plan.plan import Plan, ShardPlan, make_plan
 from scrubjay_operator.plan.status import Judgement, Trouble
-from scrubjay_operator.plan.steps import CHILDREN, Notice, Step
+from scrubjay_operator.plan.steps import CHILDREN, Commit, Notice, Order, Step
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +55,7 @@ class Tools:
     active: Callable[[], bool]
     term: Callable[[], int] = lambda: 0
     program: Program = UNKNOWN
+    led_since: Callable[[], float] = lambda: 0.0
     address: Callable[[PodView], Address] = lambda pod: Address(pod.ip, PORT_ADMIN)
     clock: Callable[[], float] = time.monotonic
     wall: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -95,13 +96,18 @@ class Reconciler:
             troubles = [*troubles, *more]
         troubles = [*troubles, *schedules.troubles(view.cluster)]
         plan = make_plan(snapshot, wanted)
+        for shard in plan.shards:  # before anything else: a promotion that begins ends all grants
+            self._tools.engines.grant_to(
+                key, shard.view.record.name, shard.grant if not _begins(shard) else None, shard.fence
+            )
         acted = await self._act(run, plan)
+        _measure(plan, acted)
         self._settle(key, run, snapshot, plan)
         judgement = status.judge(snapshot, plan, run.status, [*troubles, *acted.troubles])
         return await self._report(run, snapshot, judgement, acted.outcome(plan), acted.notices)
 
     def _forget(self, key: Key) -> Outcome:
-        self._tools.engines.follow_pods(key, {})
+        self._tools.engines.forget(key)
         metrics.forget_cluster(*key)
         known = self._settled.pop(key, None) is not None
         return Outcome(("it does not exist any more",) if known else ())
@@ -111,7 +117,7 @@ class Reconciler:
         tools = self._tools
         pods = [pod for pod in tools.inbox.cache.pods(view.key) if pod.ip and pod.phase == "Running"]
         tools.engines.follow_pods(view.key, {pod.uid: tools.address(pod) for pod in pods})
-        return tools.inbox.cache.snapshot(
+        snapshot = tools.inbox.cache.snapshot(
             view,
             engines=tools.engines.reports(pod.uid for pod in pods),
             now=tools.clock(),
@@ -119,6 +125,8 @@ class Reconciler:
             settled=self._settled.get(view.key, {}),
             term=tools.term(),
         )
+        granted, issued = tools.engines.granted_at(view.key), tools.engines.issued(view.key)
+        return replace(snapshot, led_since=tools.led_since(), granted_at=granted, issued=issued)
 
     async def _act(self, run: Run, plan: Plan) -> "_Acted":
         """The steps in order; one that fails ends its lane."""
@@ -157,6 +165,22 @@ class Reconciler:
         for notice in told:
             await self._tools.events.tell(run.metadata, notice, snapshot.wall)
         return outcome
+
+
+def _begins(shard: ShardPlan) -> bool:
+    """Does this plan write a pending promotion into the record?"""
+    return any(
+        isinstance(step, Commit) and step.record.pending is not None and step.record.successor is None
+        for step in shard.steps
+    )
+
+
+def _measure(plan: Plan, acted: "_Acted") -> None:
+    """How long a promotion took that has been carried out now."""
+    for shard in plan.shards:
+        promoted = any(isinstance(step, Order) and step.op == "promote" and step in acted.did for step in shard.steps)
+        if shard.failover is not None and shard.failover.seconds is not None and promoted:
+            metrics.FAILOVER_SECONDS.observe(shard.failover.seconds)
 
 
 class _Acted:

@@ -30,7 +30,8 @@ async def want(
         cluster, defaults, password=password, reader_from_primary=reader_from_primary(snapshot)
     )
     options = config.live_options(cluster) | secret.live_options(password)
-    return Wanted(tuple(manifests), options, digest(options)), [*parameter_troubles(cluster), *troubles]
+    promote = cluster.metadata.annotations.get(names.ANNOTATION_PROMOTE, "")
+    return Wanted(tuple(manifests), options, digest(options), promote), [*parameter_troubles(cluster), *troubles]
 
 
 def parameter_troubles(cluster: CacheCluster) -> list[Trouble]:

@@ -45,6 +45,7 @@ ANNOTATION_CONFIG_HASH: Final = (
     f"{GROUP}/config-hash"  # on the pod template: changes when an option changes that needs a restart
 )
 # On every child: digest of the manifest that was last applied, so that a field taken out of it is noticed.
+ANNOTATION_PROMOTE: Final = f"{GROUP}/promote"  # on a CacheCluster: the pod that is to be primary
 ANNOTATION_APPLIED: Final = f"{GROUP}/applied"
 
 # -- Finalizers --------------------------------------------------------------------------------------------------------

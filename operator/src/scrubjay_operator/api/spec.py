@@ -26,6 +26,11 @@ NEEDS_CLUSTER_MODE: Final = (
     " leave shards at 1; for more readers set replicasPerShard"
 )
 
+TOO_FEW_REPLICAS: Final = (
+    "failover.acknowledgements must not be above replicasPerShard: there would never be enough replicas to hold a write"
+)
+
+
 
 class Protocol(StrEnum):
     """Which protocol clients speak."""
@@ -59,6 +64,19 @@ class DefaultUser(StrEnum):
 
     OPEN = "Open"
     PASSWORD = "Password"
+
+
+class Fencing(StrEnum):
+    """How a primary that cannot be reached is kept from acknowledging writes beside its successor."""
+
+    STRICT = "Strict"
+
+
+class OnTotalLoss(StrEnum):
+    """What happens when nobody who holds all data is left."""
+
+    PROMOTE = "Promote"
+    WAIT = "Wait"
 
 
 class ServiceType(StrEnum):
@@ -204,6 +222,41 @@ class Access(Written):
         return self
 
 
+class FailoverSpec(Written):
+    """Who takes over when a primary is lost, and what is promised about writes."""
+
+    enabled: bool = Field(
+        default=True, description="Promote a replica when the primary is lost. false: only planned hand-overs."
+    )
+    detection_seconds: int = Field(
+        default=2,
+        ge=2,
+        le=60,
+        description="How long a primary may be silent before a replica is promoted. One that is known dead, or that"
+        " answers without its role, is replaced at once; one that is busy with a long command gives a sign of life.",
+    )
+    fencing: Fencing = Field(
+        default=Fencing.STRICT,
+        description="Strict: a primary acknowledges writes only while it holds a lease (3 s) of the operator, or of all"
+        " its replicas when the operator is away, and a successor waits until that lease is surely over.",
+    )
+    acknowledgements: int = Field(
+        default=0,
+        ge=0,
+        le=MAX_REPLICAS,
+        description="Replicas that must hold a write before its reply; with fewer replicas there, all that are."
+        " 0: a reply does not wait, and a lost primary may take its last writes with it.",
+    )
+    on_total_loss: OnTotalLoss = Field(
+        default=OnTotalLoss.PROMOTE,
+        description="When nobody who surely holds all data is left. Promote: after totalLossSeconds the best that is"
+        " left is promoted, empty if need be. Wait: a person decides; the condition says what is lost.",
+    )
+    total_loss_seconds: int = Field(
+        default=30, ge=5, le=86400, description="How long onTotalLoss: Promote waits for somebody who holds the data."
+    )
+
+
 class Service(Written):
     """How the Services NAME and NAME-reader look."""
 
@@ -248,7 +301,12 @@ class CacheClusterSpec(Written):
             rule(
                 "!has(self.bootstrap) || (has(oldSelf.bootstrap) && self.bootstrap == oldSelf.bootstrap)",
                 "bootstrap is what a cluster begins with: to restore a backup make a new CacheCluster",
-            )
+            ),
+            rule(
+                "!has(self.failover) || !has(self.failover.acknowledgements) || self.failover.acknowledgements"
+                " <= (has(self.replicasPerShard) ? self.replicasPerShard : 1)",
+                TOO_FEW_REPLICAS,
+            ),
         )
     )
 
@@ -285,6 +343,7 @@ class CacheClusterSpec(Written):
         " pod by pod. What the operator sets itself (ports, maxmemory, replication) is refused. Quote yes and no.",
         json_schema_extra={"maxProperties": 128},
     )
+    failover: FailoverSpec = Field(default=FailoverSpec(), description="Who takes over when a primary is lost.")
     placement: Placement = Field(default=Placement(), description="Where the pods run.")
     access: Access = Field(default=Access(), description="Who may come in.")
     service: Service = Field(default=Service(), description="How clients reach it.")
@@ -294,6 +353,12 @@ class CacheClusterSpec(Written):
         default=None,
         description="What the cluster begins with, read once when it is made. Data that is lost later does not come back by it.",
     )
+
+    @model_validator(mode="after")
+    def _enough_replicas(self) -> Self:
+        if self.failover.acknowledgements > self.replicas_per_shard:
+            raise ValueError(TOO_FEW_REPLICAS)
+        return self
 
     @model_validator(mode="after")
     def _one_shard(self) -> Self:

@@ -83,9 +83,25 @@ class Shard(Reported):
         default=None, description="The run of its process that was promoted: a restarted one is not the primary."
     )
     pending: int | None = Field(
-        default=None, description="The epoch of a hand-over under way: the primary has been asked to step down for it."
+        default=None, description="The epoch of a promotion or hand-over under way; nobody is primary in it yet."
     )
-    successor: str | None = Field(default=None, description="UID of the pod that takes over in the pending epoch.")
+    pending_since: Time | None = Field(
+        default=None, description="Since when the primary of the epoch before has been silent or lost."
+    )
+    pending_reason: str | None = Field(default=None, description="Why a new primary is being chosen, in a sentence.")
+    successor: str | None = Field(
+        default=None, description="UID of the pod that takes over in the pending epoch, in a planned hand-over."
+    )
+    successor_boot: str | None = Field(default=None, description="The run of the successor's process.")
+    members: list[str] = Field(
+        default=[],
+        description="UIDs of the pods that may be promoted if the primary is lost; the primary needs them all, or the"
+        " operator, to go on.",
+        json_schema_extra=rules(**{"x-kubernetes-list-type": "set"}),
+    )
+    asked: str | None = Field(
+        default=None, description="The pod that the annotation scrubjay.dev/promote named and that was seen to."
+    )
     nodes: list[Node] = Field(
         default=[],
         description="All its pods.",
@@ -120,6 +136,11 @@ class Failover(Reported):
     old_primary: str = Field(description="Pod that was lost.")
     new_primary: str = Field(description="Pod that was promoted.")
     at: Time = Field(description="When it was promoted.")
+    seconds: float | None = Field(
+        default=None, description="How long it took, from when the old primary was last heard of."
+    )
+    offset: int | None = Field(default=None, description="The offset up to which the new primary held the data.")
+    lost: str | None = Field(default=None, description="What is lost at most, in words.")
     reason: str = Field(description="Why, and what is known about data, in a sentence.")
 
 

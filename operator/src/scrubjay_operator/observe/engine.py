@@ -43,7 +43,9 @@ class EngineState:
     link_down_ms: int | None = None
     replication_id: str | None = None
     offset: int = 0
+    data_epoch: int = 0
     has_data: bool = False
+    whole: bool = False
     loading: bool = False
     loading_percent: float | None = None
     keys: int = 0
@@ -54,6 +56,9 @@ class EngineState:
     lease_ms: int | None = None
     confirm: tuple[str, ...] = ()
     ack: tuple[str, ...] = ()
+    joining: tuple[str, ...] = ()
+    acknowledgements: int = 0
+    handover: tuple[int, str] | None = None
     engine_version: str = ""
     restart_needed: tuple[str, ...] = ()
 
@@ -67,7 +72,8 @@ class EngineState:
         links = tuple(sorted((link.uid, link.state) for link in self.replicas))
         who = (self.uid, self.boot, self.role, self.epoch, self.promise, self.primary_uid, self.primary_host)
         how = (self.link, self.has_data, self.loading, self.restart_needed, self.engine_version, self.confirm, self.ack)
-        return (*who, *how, links)
+        held = (self.version, self.joining, self.acknowledgements, self.handover, self.whole)
+        return (*who, *how, *held, links)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +81,15 @@ class EngineReport:
     """What the operator knows of one engine: its last answer, and since when it has been silent.
 
     Times are seconds of the operator's monotonic clock. `refused` means that the last attempt met a closed port on a machine that answers,
-    which is a proof that no process listens, `broken` that its connection ended; any other failure only means silence. `boot_since` is when this run of the process was first heard of.
+    which is a proof that no process listens, `broken` that its connection ended; any other failure only means silence. `boot_since` is when this run of the process was first heard of,
+    `promised_at` when it was first heard that it has promised the epoch it has promised, `alive_at` when it last gave a sign of life beside its loop.
     """
 
     state: EngineState | None = None
     heard_at: float | None = None
     boot_since: float = 0.0
+    promised_at: float = 0.0
+    alive_at: float = 0.0
     failing_since: float | None = None
     failure: str = ""
     refused: bool = False
@@ -113,6 +122,7 @@ def parse_state(answer: Mapping[str, Any]) -> EngineState:
         primary = answer.get("primary") or {}
         version = answer.get("version") or (0, 0)
         lease = answer.get("lease") or {}
+        handover = answer.get("handover")
         return EngineState(
             uid=str(node["uid"]),
             boot=str(node["boot"]),
@@ -127,6 +137,8 @@ def parse_state(answer: Mapping[str, Any]) -> EngineState:
             link_down_ms=answer.get("linkDownMs"),
             replication_id=answer.get("replicationId"),
             offset=int(answer.get("offset") or 0),
+            data_epoch=int(answer.get("dataEpoch") or 0),
+            whole=bool(answer.get("whole")),
             has_data=bool(answer.get("hasData")),
             loading=bool(answer.get("loading")),
             loading_percent=answer.get("loadingPercent"),
@@ -138,6 +150,9 @@ def parse_state(answer: Mapping[str, Any]) -> EngineState:
             lease_ms=lease.get("remainingMs"),
             confirm=tuple(answer.get("confirm") or ()),
             ack=tuple(answer.get("ack") or ()),
+            joining=tuple(answer.get("joining") or ()),
+            acknowledgements=int(answer.get("acknowledgements") or 0),
+            handover=(int(handover["epoch"]), str(handover["state"])) if handover else None,
             engine_version=str(answer.get("engineVersion") or ""),
             restart_needed=tuple(answer.get("restartNeeded") or ()),
         )

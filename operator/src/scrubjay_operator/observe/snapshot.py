@@ -54,7 +54,7 @@ class ClusterSnapshot:
     """Everything that a plan may depend on. `now` is seconds of the operator's monotonic clock, `wall` the time of day.
 
     `settled` holds, by kind and name, the (version, digest) at which a child was found to be as wanted: it need not be compared again. `term` is the number
-    of this operator's leadership.
+    of this operator's leadership, which began at `led_since`. `granted_at` and `issued` are by shard: see plan/shards.py.
     """
 
     view: ClusterView
@@ -66,6 +66,9 @@ class ClusterSnapshot:
     nodes: Mapping[str, NodeView] = field(default_factory=dict)
     settled: Mapping[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
     term: int = 0
+    led_since: float = 0.0
+    granted_at: Mapping[str, float] = field(default_factory=dict)
+    issued: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
     @property
     def key(self) -> Key:

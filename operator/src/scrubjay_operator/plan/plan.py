@@ -10,7 +10,7 @@ from typing import Any
 from scrubjay_operator.api.status import Failover, OperationKind
 from scrubjay_operator.observe.engine import GRACE_S
 from scrubjay_operator.observe.snapshot import Child, ClusterSnapshot, Manifest
-from scrubjay_operator.plan import bootstrap, children, handover, promotion, roles, rollout, scale
+from scrubjay_operator.plan import bootstrap, children, handover, leases, members, promotion, roles, rollout, scale
 from scrubjay_operator.plan.bootstrap import Restore
 from scrubjay_operator.plan.promotion import Decision, Primary
 from scrubjay_operator.plan.shards import ShardView, look
@@ -25,6 +25,7 @@ class Wanted:
     options: Mapping[str, Any] = field(default_factory=dict)
     options_digest: str = ""
     restore: Restore | None = None  # while a new cluster waits for the backup it begins with
+    promote: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,8 @@ class ShardPlan:
     doing: tuple[OperationKind, str, str] | None = None
     failover: Failover | None = None
     come_back: float | None = None
+    grant: leases.Grant | None = None
+    fence: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,20 +97,25 @@ def _led(view: ShardView, stateful_set: Child | None, size: scale.Scaling, wante
     assert primary is not None
     newest = rollout.revision(stateful_set)
     steps = roles.followers(view, primary) + roles.configure(view, newest, wanted.options, wanted.options_digest)
+    sets = members.maintain(view)
     if primary.pod.terminating and (successor := handover.successor_of(view, lambda _: True)) is not None:
         decision = handover.begin(view, successor, "its pod is being deleted")
         return _planned(view, decision, size.replicas, (*steps, *decision.steps), _changing_primary(view, decision))
+    asked = handover.asked(view, wanted.promote)
+    if asked is not None:
+        doing = (OperationKind.HANDING_OVER, "asked for", asked.wait)
+        return _planned(view, asked, size.replicas, (*steps, *asked.steps), doing)
     if size.decision is not None:
         doing = (OperationKind.SCALING, "handing over", size.message)
         return _planned(view, size.decision, size.replicas, (*steps, *size.decision.steps), doing)
     if size.message:
         doing = (OperationKind.SCALING, "waiting for pods", size.message)
-        return _planned(view, Decision(Primary.LEADS), size.replicas, steps, doing)
+        return _planned(view, Decision(Primary.LEADS), size.replicas, (*steps, *sets), doing)
     change = rollout.next_change(view, newest)
     if change is None:
-        return _planned(view, Decision(Primary.LEADS), size.replicas, steps, None)
+        return _planned(view, Decision(Primary.LEADS), size.replicas, (*steps, *sets), None)
     doing = (OperationKind.ROLLING_CHANGE, change.step, change.message)
-    more = (*(change.decision.steps if change.decision else ()), *([change.delete] if change.delete else ()))
+    more = (*(change.decision.steps if change.decision else sets), *([change.delete] if change.delete else ()))
     return _planned(view, change.decision or Decision(Primary.LEADS), size.replicas, (*steps, *more), doing)
 
 
@@ -127,6 +135,8 @@ def _planned(
         doing=doing,
         failover=decision.failover,
         come_back=decision.come_back,
+        grant=leases.grant(view),
+        fence=leases.fence(view),
     )
 
 

@@ -80,6 +80,8 @@ def missing(shard: ShardView) -> str:
             return member.pod.trouble() or f"{member.pod.name} is not ready"
         if member is not shard.primary and (member.state is None or not member.state.in_sync):
             return f"{member.pod.name} is not in sync"
+        if member is not shard.primary and member.pod.uid not in shard.record.members:
+            return f"{member.pod.name} is in sync, and is being taken in among those that may be promoted"
     return ""
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from scrubjay_operator.api import names
+from scrubjay_operator.api.spec import FailoverSpec, OnTotalLoss
 from scrubjay_operator.api.status import Shard
 from scrubjay_operator.observe.engine import EngineReport, EngineState
 from scrubjay_operator.observe.pods import PodView
@@ -29,6 +30,7 @@ class Member:
     node_ready: bool = True
     age: float = 0.0
     now: float = 0.0
+    admin_port: int = names.PORT_ADMIN
 
     @property
     def state(self) -> EngineState | None:
@@ -51,8 +53,22 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True)
+class Rules:
+    """What spec.failover says. `total_loss_s` None: nothing is promoted by itself when too few are left."""
+
+    enabled: bool = True
+    detection_s: float = 2.0
+    acknowledgements: int = 0
+    total_loss_s: float | None = 30.0
+
+
+@dataclass(frozen=True, slots=True)
 class ShardView:
-    """One shard. `wanted` is the number of pods that the spec asks for."""
+    """One shard. `wanted` is the number of pods that the spec asks for.
+
+    Times are seconds of our monotonic clock: `led_since` when this operator took over, `granted_at` when the answer was heard that the last grant of a lease was for.
+    `issued` is the newest version of an order about the sets that this operator has given.
+    """
 
     number: int
     record: Shard
@@ -62,6 +78,10 @@ class ShardView:
     now: float
     wall: datetime
     term: int = 0
+    rules: Rules = Rules()
+    led_since: float = 0.0
+    granted_at: float = 0.0
+    issued: tuple[int, int] = (0, 0)
 
     @property
     def lane(self) -> str:
@@ -85,6 +105,17 @@ class ShardView:
         if state is None or state.role != "primary" or state.epoch != self.record.epoch:
             return None
         return member
+
+    def next_version(self) -> tuple[int, int]:
+        """Above every version that was given before."""
+        return (self.term, self.issued[1] + 1 if self.issued[0] == self.term else 1)
+
+    def peers(self, uids: Iterable[str]) -> list[dict[str, object]]:
+        """Those nodes, with the admin ports at which the primary can ask them."""
+        found = sorted((m for m in self.members if m.pod.uid in set(uids)), key=lambda m: m.pod.uid)
+        known = {m.pod.uid for m in found}
+        gone = [{"uid": uid, "host": "0.0.0.0", "port": 0} for uid in sorted(set(uids) - known)]
+        return [{"uid": m.pod.uid, "host": m.pod.ip or "0.0.0.0", "port": m.admin_port} for m in found] + gone
 
     def next_epoch(self) -> int:
         """Above every epoch that was ever recorded, taken or promised here."""
@@ -118,7 +149,18 @@ def look(snapshot: ClusterSnapshot, number: int) -> ShardView:
         now=snapshot.now,
         wall=snapshot.wall,
         term=snapshot.term,
+        rules=rules_of(cluster.spec.failover),
+        led_since=snapshot.led_since,
+        granted_at=snapshot.granted_at.get(name, 0.0),
+        issued=issued if (issued := snapshot.issued.get(name, (0, 0)))[0] == snapshot.term else (snapshot.term, 0),
     )
+
+
+def rules_of(failover: FailoverSpec) -> Rules:
+    """spec.failover as the plan uses it."""
+    waits = failover.on_total_loss is OnTotalLoss.WAIT
+    limit = None if waits else float(failover.total_loss_seconds)
+    return Rules(failover.enabled, float(failover.detection_seconds), failover.acknowledgements, limit)
 
 
 def and_list(words: Iterable[str]) -> str:

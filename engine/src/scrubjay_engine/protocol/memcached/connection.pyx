@@ -17,7 +17,7 @@ from scrubjay_engine.protocol.memcached.words cimport MOST_WORDS, Word, parse_u3
 
 log = logging.getLogger(__name__)
 
-cdef unsigned int WAITING = GATE_LOADING | GATE_NO_ROLE | GATE_BUSY | GATE_PAUSED
+cdef unsigned int WAITING = GATE_LOADING | GATE_NO_ROLE | GATE_BUSY | GATE_PAUSED | GATE_LEASE
 cdef double RETRY_SECONDS = 0.02
 
 
@@ -27,6 +27,7 @@ cdef class MemcachedConnection(Session):
     cdef Py_ssize_t parse_one(self, const char* data, size_t size) except -2:
         cdef Py_ssize_t used
         cdef size_t taken
+        cdef size_t mark = self.out_size
         cdef Engine engine = self.engine
         if self.swallow:
             taken = size if size < self.swallow else self.swallow
@@ -58,6 +59,8 @@ cdef class MemcachedConnection(Session):
             self.last_command = <double>self.active_ms / 1000
             if engine.effects:
                 engine.flush_effects()
+                if engine.hold_replies:
+                    self.owe(mark)
             if engine.keys_ready:
                 engine.on_ready_keys()
         return used
