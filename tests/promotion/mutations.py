@@ -9,7 +9,25 @@ from typing import Any
 
 import pytest
 
-from promotion.simulation import Switches
+from promotion.scenarios import (
+    AT,
+    cut_leader_and_primary_off,
+    cut_operators_from_primary,
+    first_replica_lags,
+    freeze_replica_and_isolate_at_its_removal,
+    isolate_at_first_members,
+    isolate_before_members,
+    isolate_primary,
+    lag_while_joining,
+    last_replica_joins_late,
+    late_removal,
+    others_freeze,
+    primary_dies,
+    primary_dies_and_others_freeze,
+    restart_empty,
+    restart_primary_alone,
+)
+from promotion.simulation import Script, Switches
 from scrubjay_engine.replication.authority import Address, Authority, Refused, Version
 from scrubjay_operator.plan import leases, members, promotion
 from scrubjay_operator.plan.shards import Member, ShardView
@@ -124,25 +142,8 @@ class IgnoresEpochs(Authority):
         return super().promote(epoch, version, confirm, ack, needed)
 
 
-class StaysPrimary(Authority):
-    """14: a primary that hears of a higher epoch stays one."""
-
-    def follow(self, epoch: int, version: Version, primary: Address) -> bool:
-        return False if self.role == "primary" else super().follow(epoch, version, primary)
-
-    def promise(self, epoch: int) -> None:
-        if self.role != "primary":
-            super().promise(epoch)
-
-
 def _no_wait(shard: ShardView, best: Member) -> float:
     return shard.now
-
-
-def _no_own_beginning(shard: ShardView, best: Member) -> float:
-    if promotion.certain_end(shard):
-        return shard.now
-    return max(shard.granted_at, best.report.promised_at) + leases.SURELY_OVER_S
 
 
 def _from_own_grants(shard: ShardView, best: Member) -> float:
@@ -191,6 +192,7 @@ class Mutation:
     authority: type[Authority] = Authority
     switches: tuple[str, ...] = ()
     patches: tuple[Patch, ...] = ()
+    script: Script = ()
 
     def apply(self, patch: pytest.MonkeyPatch) -> Switches:
         for where, name, function in self.patches:
@@ -198,32 +200,44 @@ class Mutation:
         return Switches(self.authority, **dict.fromkeys(self.switches, True))
 
 
+def _anybody(shard: ShardView) -> tuple[list[Member], str]:
+    """15: whoever promised is good enough, and that the old primary may need no lease is forgotten."""
+    pending = shard.record.pending or 0
+    return [m for m in shard.members if promotion._has_promised(m, pending)], ""
+
+
+def _lease_or_not(shard: ShardView, best: Member) -> float:
+    if promotion.certain_end(shard):
+        return shard.now
+    return max(shard.granted_at, best.report.promised_at, shard.led_since) + leases.SURELY_OVER_S
+
+
+FORMER = ((AT, cut_leader_and_primary_off),)
+ALONE = ((AT, cut_operators_from_primary),)
+LAG = ((AT, first_replica_lags), (AT + 2, primary_dies))
+LAG_AND_FREEZE = ((AT, first_replica_lags), (AT + 2, primary_dies_and_others_freeze))
+REMOVAL = ((AT, freeze_replica_and_isolate_at_its_removal),)
+LATE = ((AT, late_removal), (AT + 18, isolate_primary))
+
 MUTATIONS = (
-    Mutation("grants count from their arrival", 1, (), authority=GrantsFromNow),
-    Mutation("no lease is needed", 2, (), authority=NeedsNoLease),
-    Mutation("one confirmation is enough", 3, (), authority=OneIsEnough),
-    Mutation("confirmed whatever was promised", 3, (), authority=ConfirmsAlways),
-    Mutation("a former leader still acts", 4, (), switches=("acts_without_lease",)),
-    Mutation("a former leader still acts, and its terms are taken", 4, (), authority=TakesAnyTerm, switches=("acts_without_lease",)),
-    Mutation("the new leader's beginning is no last grant", 4, (), patches=((promotion, "safe_at", _no_own_beginning),)),
-    Mutation("the record takes a node in first", 5, (), patches=((members, "maintain", _commit_first),)),
-    Mutation("the primary forgets a node first", 6, (), patches=((members, "maintain", _shrink_confirm_first),)),
-    Mutation("anybody joins the confirm set", 6, (), 1, authority=TakesInAnybody),
-    Mutation("anybody leaves the ack set", 6, (), 1, authority=LetsAnybodyGo),
-    Mutation("old orders about the sets are taken", 7, (), authority=TakesOldVersions, patches=((members, "up_to_date", lambda *_: True),)),
-    Mutation("any node of the confirm set counts", 8, (), 1, authority=CountsEverybody),
-    Mutation("the number is cut to the ack set", 8, (), 1, authority=WaitsForTheAckSet),
-    Mutation("the record is written over", 9, (), switches=("blind_writes", "acts_without_lease")),
-    Mutation("promises are forgotten by a restart", 10, (), switches=("forgets",)),
-    Mutation("promises change nothing", 10, (), 1, authority=PromisesNothing),
-    Mutation("one promise is enough", 11, (), 1, patches=((promotion, "votes_needed", lambda members, n: 1),)),
-    Mutation("who restarted counts", 11, (), 1, patches=((promotion, "_votes", lambda member, n: True),)),
-    Mutation("the lowest offset wins", 11, (), 1, patches=((promotion, "_rank", lambda m: (-m.state.offset,)),)),
-    Mutation("no wait for the lease", 12, (), patches=((promotion, "safe_at", _no_wait),)),
-    Mutation("no wait for the winner's promise", 12, (), patches=((promotion, "safe_at", _from_own_grants),)),
-    Mutation("members stay members", 13, (), 1, patches=((promotion, "members_after", _all_members),)),
-    Mutation("epochs and promises do not count", 13, (), authority=IgnoresEpochs, switches=("acts_without_lease",)),
-    Mutation("a primary stays one", 14, (), authority=StaysPrimary),
-    Mutation("a restarted primary resumes", 14, (), switches=("resumes",)),
-    Mutation("without members anybody is promoted", 15, (), patches=((promotion, "certain_end", lambda shard: True),)),
+    Mutation("grants count from their arrival", 1, (37, 52), authority=GrantsFromNow),
+    Mutation("no lease is needed", 2, (5, 8), authority=NeedsNoLease),
+    Mutation("one confirmation is enough", 3, (5, 8), authority=OneIsEnough),
+    Mutation("confirmed whatever was promised", 3, (0, 1, 2), authority=ConfirmsAlways, script=ALONE),
+    Mutation("a former leader still acts", 4, (0, 1, 2), switches=("acts_without_lease",), script=FORMER),
+    Mutation("the record takes a node in first", 5, (0, 1, 2), patches=((members, "maintain", _commit_first),), script=((0.0, isolate_at_first_members),)),
+    Mutation("the primary forgets a node first", 6, (0, 1, 2), patches=((members, "maintain", _shrink_confirm_first),), script=REMOVAL),
+    Mutation("anybody joins the confirm set", 6, (0, 1, 2), 1, authority=TakesInAnybody, script=((0.0, lag_while_joining), (8.0, primary_dies))),
+    Mutation("anybody leaves the ack set", 6, (0, 1, 2), 1, authority=LetsAnybodyGo, script=((AT, first_replica_lags), (AT + 1, others_freeze), (AT + 9, primary_dies))),
+    Mutation("old orders about the sets are taken", 7, (0, 1, 2), authority=TakesOldVersions, patches=((members, "up_to_date", lambda *_: True),), script=LATE),
+    Mutation("any node of the confirm set counts", 8, (0, 3, 5), 1, authority=CountsEverybody, script=((0.0, last_replica_joins_late),)),
+    Mutation("promises change nothing", 10, (0, 1, 2), authority=PromisesNothing, script=ALONE),
+    Mutation("one promise is enough", 11, (0, 1, 2), 1, patches=((promotion, "votes_needed", lambda members, n: 1),), script=LAG_AND_FREEZE),
+    Mutation("who restarted counts", 11, (0, 1, 2), 1, patches=((promotion, "_votes", lambda member, n: True),), script=((AT, restart_empty),)),
+    Mutation("the lowest offset wins", 11, (0, 1, 2), 1, patches=((promotion, "_rank", lambda m: (-m.state.offset,)),), script=LAG),
+    Mutation("no wait for the lease", 12, (0, 1, 2), patches=((promotion, "safe_at", _no_wait),), script=ALONE),
+    Mutation("no wait for the winner's promise", 12, (0, 1, 2), patches=((promotion, "safe_at", _from_own_grants),), script=ALONE),
+    Mutation("epochs and promises do not count", 13, (0, 13), authority=IgnoresEpochs, switches=("acts_without_lease",)),
+    Mutation("a restarted primary resumes", 14, (0, 1, 2), switches=("resumes",), script=((AT, restart_primary_alone),)),
+    Mutation("without members anybody is promoted", 15, (0, 1, 2), patches=((promotion, "electable", _anybody), (promotion, "safe_at", _lease_or_not)), script=((0.0, isolate_before_members),)),
 )  # fmt: skip

@@ -12,7 +12,7 @@ from promotion.simulation import Violation, World
 def noticed(mutation: Mutation, seed: int) -> bool:
     """Does the simulation see at this seed that the rule is missing?"""
     with pytest.MonkeyPatch.context() as patch:
-        world = World(seed, mutation.n, mutation.apply(patch))
+        world = World(seed, mutation.n, mutation.apply(patch), 60.0 if mutation.script else 100.0, mutation.script)
         try:
             world.run()
         except Violation:

@@ -41,9 +41,7 @@ class Switches:
 
     authority: type[Authority] = Authority
     acts_without_lease: bool = False
-    blind_writes: bool = False
     resumes: bool = False
-    forgets: bool = False
 
 
 class Node:
@@ -84,8 +82,6 @@ class Node:
         self.alive = self.machine = True
         if not keep_data:
             self.log = []
-        if self.world.switches.forgets:
-            self.disk = replace(self.disk, promise=self.disk.epoch)
         self._begin()
         for other in self.world.nodes.values():
             self.world.send(self.uid, other.uid, ("left",))
@@ -229,7 +225,7 @@ class Operator:
         self.seen: tuple[Any, float] = (None, 0.0)
 
     def active(self) -> bool:
-        return self.world.now < self.acts_until or self.world.switches.acts_without_lease
+        return self.world.now < self.acts_until or (self.world.switches.acts_without_lease and self.term > 0)
 
     def receive(self, source: str, message: tuple[Any, ...]) -> None:
         _, answer, granting = message
@@ -330,10 +326,11 @@ class Operator:
 
     def _commit(self, record: Shard) -> bool:
         world = self.world
-        if not world.reaches_api(self) or (world.version != self.version and not world.switches.blind_writes):
+        if not world.reaches_api(self) or world.version != self.version:
             return False
         world.record, world.version = record, world.version + 1
         self.record, self.version = world.record, world.version
+        world.on_commit(record)
         return True
 
 
@@ -351,6 +348,9 @@ class World:
         self.random = random.Random(self.seed)
         self.now, self.version, self.api = 0.0, 0, True
         self.away: set[str] = set()
+        self.broken: set[frozenset[str]] = set()
+        self.on_commit: Callable[[Shard], object] = lambda record: None
+        self.on_order: Callable[[str, dict[str, Any]], float] = lambda op, fields: 0.0
         self.queue: list[tuple[float, int, str, str, tuple[Any, ...], int]] = []
         self.serial = 0
         self.cut: dict[str, int] = {}
@@ -391,13 +391,15 @@ class World:
         return self.api and operator.uid not in self.away
 
     def connected(self, a: str, b: str) -> bool:
-        return self.cut.get(a, 0) == self.cut.get(b, 0)
+        return self.cut.get(a, 0) == self.cut.get(b, 0) and frozenset((a, b)) not in self.broken
 
     def send(self, source: str, to: str, message: tuple[Any, ...]) -> None:
         if not self.connected(source, to) or self.random.random() < 0.01:
             return
         late = self.random.random() > 0.97
         delay = self.random.uniform(0, 8) if late else self.random.uniform(0, 0.1)
+        if message[0] == "order":
+            delay += self.on_order(message[1], message[2])
         heapq.heappush(self.queue, (self.now + delay, self.number(), source, to, message, self.who(to).boots))
 
     def acknowledged(self, node: Node, entry: Entry) -> None:
@@ -482,7 +484,7 @@ class World:
             self.away = {uid for uid in self.operators if choose.random() < 0.5}
 
     def _mend(self) -> None:
-        self.cut, self.api, self.away = {}, True, set()
+        self.cut, self.api, self.away, self.broken = {}, True, set(), set()
         for node in self.nodes.values():
             if not node.alive:
                 node.restart(True)
