@@ -31,7 +31,10 @@ async def want(
     )
     options = config.live_options(cluster) | secret.live_options(password)
     promote = cluster.metadata.annotations.get(names.ANNOTATION_PROMOTE, "")
-    return Wanted(tuple(manifests), options, digest(options), promote), [*parameter_troubles(cluster), *troubles]
+    return Wanted(tuple(manifests), options, digest(options), promote=promote), [
+        *parameter_troubles(cluster),
+        *troubles,
+    ]
 
 
 def parameter_troubles(cluster: CacheCluster) -> list[Trouble]:

@@ -31,7 +31,6 @@ TOO_FEW_REPLICAS: Final = (
 )
 
 
-
 class Protocol(StrEnum):
     """Which protocol clients speak."""
 
