@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help setup build generate lint format test test-unit demo demo-down bench contract differential processes \
-        reconcile promotion-model e2e fuzz sanitize chaos docs clean
+        reconcile promotion-model e2e fuzz leaks sanitize chaos docs clean
 
 export UV_PYTHON_DOWNLOADS := never
 export CCACHE_NOHASHDIR := 1
@@ -79,8 +79,11 @@ promotion-model: build  ## long form: the promotion protocol over random faults 
 chaos: build  ## crashes, partitions and node losses under a client that counts acknowledged writes
 	@$(call program,chaos)
 
-fuzz: build  ## random bytes at the parsers
+fuzz: build  ## random bytes at the parser, commands and RESTORE, five minutes each
 	@$(call program,fuzz)
+
+leaks: build  ## ten million commands of every family: memory must not grow
+	@$(call program,leaks)
 
 sanitize: setup  ## the engine's tests with AddressSanitizer
 	@$(call program,sanitize)

@@ -65,6 +65,8 @@ STAGES = (
     Stage("commands", 15 * 60),
     Stage("differential", 10 * 60),
     Stage("contract", 30 * 60),
+    Stage("fuzz", 5 * 60),
+    Stage("leaks", 5 * 60),
     Stage("processes", 15 * 60),
     Stage("reconcile", 15 * 60),
     Stage("e2e", 30 * 60),

@@ -88,14 +88,23 @@ def _expiry(server: servers.Server, connection: resp.Connection, share: float) -
     return waits
 
 
+# Keys a bucket at which each server's table doubles, its number of buckets being a power of two.
+_LOADS = {"scrubjay": 5.25, "redis": 1.0, "valkey": 7.0}
+
+
 def _growth(server: servers.Server, connection: resp.Connection, share: float) -> list[float]:
-    """Small pipelines, so that what the probe waits for is the table and not the pipeline in front of it."""
-    keys = int(10_000_000 * share)
-    started = keys // 2
-    memory.send_all(connection, (("SET", f"{index:016d}", "x") for index in range(started)))
+    """400,000 keys are added around the last doubling below ten million keys.
+
+    In small pipelines, so that what the probe waits for is the table and not the pipeline in front of it.
+    """
+    doubling = _LOADS[server.name]
+    while doubling * 2 <= 10_000_000 * share:
+        doubling *= 2
+    first, around = int(doubling - 200_000 * share), int(400_000 * share)
+    connection.call("DEBUG", "POPULATE", first, "key", 8)
     with Probe(server) as waits:
-        for first in range(started, keys, 20):
-            connection.pipeline([("SET", f"{index:016d}", "x") for index in range(first, first + 20)])
+        for at in range(0, around, 20):
+            connection.pipeline([("SET", f"more:{index}", "x") for index in range(at, at + 20)])
     return waits
 
 
@@ -117,6 +126,6 @@ def _deletion(server: servers.Server, connection: resp.Connection, share: float)
 _CASES: dict[str, Callable[[servers.Server, resp.Connection, float], list[float]]] = {
     "nothing going on": _nothing,
     "1 M keys expire in the same moment": _expiry,
-    "the table grows from 5 M to 10 M keys": _growth,
+    "the table doubles, at 5.5 M to 8.4 M keys": _growth,
     "UNLINK of a set of 1 M members": _deletion,
 }

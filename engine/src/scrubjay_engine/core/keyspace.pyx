@@ -28,6 +28,9 @@ from scrubjay_engine.values.hashing cimport hash_bytes
 from scrubjay_engine.values.memory cimport zcalloc, zfree, zmalloc, zrealloc, zsize
 from scrubjay_engine.values.table cimport *
 
+cdef extern from *:
+    Py_ssize_t PY_SSIZE_T_MAX
+
 cdef enum:
     LFU_NEW = 5             # counter of a new key: it must survive until it had a chance to be used (Redis: LFU_INIT_VAL)
     BIG_VALUE = 64          # elements from which a removed value is freed in slices
@@ -168,11 +171,12 @@ cdef class Database:
             table_init(&self.tables[i], key_of_entry)
 
     def __dealloc__(self):
+        cdef Py_ssize_t budget
         cdef int i
         if self.tables != NULL:
             for i in range(self.table_count):
-                free_entries(&self.tables[i])
-                table_release(&self.tables[i])
+                budget = PY_SSIZE_T_MAX
+                table_drain(&self.tables[i], free_one, &budget)
             zfree(self.tables)
 
     def __len__(self) -> int:
@@ -877,15 +881,12 @@ cdef class Discarded:
     cdef Table* tables
     cdef int count
     cdef int at
-    cdef Iterator iterator
-    cdef list pending
 
     @staticmethod
     cdef Discarded adopt(Table* tables, int count):
         cdef Discarded self = Discarded.__new__(Discarded)
         self.tables = tables
         self.count = count
-        self.pending = []
         return self
 
     def __len__(self) -> int:
@@ -893,18 +894,9 @@ cdef class Discarded:
 
     def free_step(self, int budget) -> bool:
         """Frees up to `budget` entries; True when nothing is left."""
-        cdef void* entry
-        while self.at < self.count and budget > 0:
-            if self.iterator.table == NULL:
-                table_iterate(&self.tables[self.at], &self.iterator)
-            entry = table_next(&self.iterator)
-            if entry == NULL:
-                table_iterate_end(&self.iterator)
-                table_release(&self.tables[self.at])
-                self.at += 1
-                continue
-            free_one(<Entry>entry)
-            budget -= 1
+        cdef Py_ssize_t left = budget
+        while self.at < self.count and table_drain(&self.tables[self.at], free_one, &left):
+            self.at += 1
         if self.at >= self.count and self.tables != NULL:
             zfree(self.tables)
             self.tables = NULL
@@ -915,7 +907,8 @@ cdef class Discarded:
             pass
 
 
-cdef void free_one(Entry entry) noexcept:
+cdef void free_one(void* block) noexcept:
+    cdef Entry entry = <Entry>block
     cdef object value
     if entry_form(entry) == OBJECT:
         value = <object>entry_object(entry)
@@ -923,18 +916,6 @@ cdef void free_one(Entry entry) noexcept:
     elif entry_form(entry) == EXTERNAL:
         zfree(entry_external(entry).data)
     zfree(entry)
-
-
-cdef void free_entries(Table* table) noexcept:
-    cdef Iterator iterator
-    cdef void* entry
-    table_iterate(table, &iterator)
-    while True:
-        entry = table_next(&iterator)
-        if entry == NULL:
-            break
-        free_one(<Entry>entry)
-    table_iterate_end(&iterator)
 
 
 cdef void collect_key(void* context, void* entry) noexcept:

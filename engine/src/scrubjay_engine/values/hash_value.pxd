@@ -8,7 +8,6 @@ from scrubjay_engine.values.view cimport View
 
 cdef struct Fields:          # the large form
     Table table
-    Iterator sweep           # of a release in steps (free_step)
     void** timers            # entries that expire: a binary heap by time
     uint32_t timed           # how many
     uint32_t timer_room

@@ -24,7 +24,7 @@ from scrubjay_engine.values.listpack cimport (
 from scrubjay_engine.values.memory cimport count_external, zfree, zmalloc, zrealloc, zsize
 from scrubjay_engine.values.randomness cimport below, state as random_state
 from scrubjay_engine.values.table cimport (
-    Iterator, Table, table_add, table_bytes, table_find, table_init, table_iterate, table_iterate_end, table_len,
+    Iterator, Table, table_add, table_bytes, table_drain, table_find, table_init, table_iterate, table_iterate_end, table_len,
     table_next, table_random, table_release, table_remove, table_reserve, table_scan, table_slot,
 )
 from scrubjay_engine.values.view cimport DIGITS, View, view_bytes, view_render
@@ -189,7 +189,6 @@ cdef Fields* make_table(HashValue value) except NULL:
     cdef char[DIGITS] field_room
     cdef char[DIGITS] data_room
     table_init(&fields.table, field_of)
-    fields.sweep.table = NULL
     fields.timers = NULL
     fields.timed = fields.timer_room = 0
     value.body = fields
@@ -412,24 +411,16 @@ cdef class HashValue:
 
     def free_step(self, Py_ssize_t budget):
         cdef Fields* fields
-        cdef void* entry
         if not self.tabled:
             if self.body != NULL:
                 pack_free(<Pack*> self.body)
                 self.body = NULL
             return True
         fields = <Fields*> self.body
-        if fields.sweep.table == NULL:
-            table_iterate(&fields.table, &fields.sweep)
-        while budget > 0:
-            entry = table_next(&fields.sweep)
-            if entry == NULL:
-                table_release(&fields.table)
-                settle(self)
-                return True
-            zfree(entry)
-            budget -= 1
-        return False
+        if not table_drain(&fields.table, zfree, &budget):
+            return False
+        settle(self)
+        return True
 
     def get(self, bytes field not None):
         cdef View view

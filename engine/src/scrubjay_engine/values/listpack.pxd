@@ -15,10 +15,9 @@ cdef struct Pack:
     uint32_t gap         # free bytes before the first entry
     uint32_t used        # bytes of entries
     uint32_t count       # entries
-    uint32_t capacity    # bytes behind this header: gap + used + free at the end
 
 cdef enum:
-    PACK_HEADER = 16
+    PACK_HEADER = 12
     PACK_LIMIT = 1 << 30  # larger packs are never made by growing (Redis' LISTPACK_MAX_SAFETY_LIMIT)
 
 

@@ -8,7 +8,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy, memmove
 
-from scrubjay_engine.values.memory cimport zfree, zmalloc, zrealloc
+from scrubjay_engine.values.memory cimport ALLOCATOR_WORD, zfree, zmalloc, zrealloc, zsize
 from scrubjay_engine.values.view cimport View, parse_integer, view_bytes
 
 
@@ -110,8 +110,13 @@ cdef uint64_t encoded_size(const char* data, Py_ssize_t size) noexcept nogil:
 
 
 cdef inline size_t rounded(size_t room) noexcept nogil:
-    """Round up to what malloc gives anyway: blocks of 16 k + 8 bytes, of which the header takes 16."""
-    return ((room + 7) & ~<size_t> 15) + 8
+    """Round up to what malloc gives anyway: blocks of 16 k + 8 bytes, of which the header takes 12."""
+    return ((room + 3) & ~<size_t> 15) + 12
+
+
+cdef inline size_t capacity_of(Pack* pack) noexcept:
+    """Bytes behind the header: gap, entries and what is free at the end. The allocator knows it: no field is spent on it."""
+    return zsize(pack) - ALLOCATOR_WORD - PACK_HEADER
 
 
 cdef Pack* pack_new(size_t room) except NULL:
@@ -121,7 +126,6 @@ cdef Pack* pack_new(size_t room) except NULL:
     pack.gap = 0
     pack.used = 0
     pack.count = 0
-    pack.capacity = <uint32_t> room
     return pack
 
 
@@ -144,7 +148,6 @@ cdef int resize(Pack** pack, size_t room, size_t gap) except -1:
     if old.gap == gap and gap == 0:
         room = rounded(room)
         fresh = <Pack*> zrealloc(old, PACK_HEADER + room)
-        fresh.capacity = <uint32_t> room
     else:
         fresh = pack_new(room)
         fresh.gap = <uint32_t> gap
@@ -173,7 +176,7 @@ cdef uint8_t* open_space(Pack** pack, uint8_t* at, uint64_t need) except NULL:
             spare = slack(block.used)
             if spare == 0:
                 # Small: moving all of it is cheaper than keeping a gap.
-                if block.gap + block.used + need > block.capacity:
+                if block.gap + block.used + need > capacity_of(block):
                     resize(pack, block.used + need, 0)
                 block = pack[0]
                 begin = <uint8_t*> block + PACK_HEADER
@@ -186,8 +189,8 @@ cdef uint8_t* open_space(Pack** pack, uint8_t* at, uint64_t need) except NULL:
         block.gap -= <uint32_t> need
         block.used += <uint32_t> need
         return pack_begin(block)
-    if block.gap + block.used + need > block.capacity:
-        if block.used + need <= block.capacity and block.gap * 4 >= block.used:
+    if block.gap + block.used + need > capacity_of(block):
+        if block.used + need <= capacity_of(block) and block.gap * 4 >= block.used:
             # The gap (left by pops at the head) is wide enough to be worth moving into.
             memmove(<uint8_t*> block + PACK_HEADER, pack_begin(block), block.used)
             block.gap = 0
@@ -238,7 +241,7 @@ cdef uint8_t* close_space(Pack** pack, uint8_t* at, uint64_t size) except NULL:
     else:
         memmove(at, at + size, block.used - before - size)
         block.used -= <uint32_t> size
-    if block.capacity > 48 and block.used * 2 + 16 < block.capacity:
+    if capacity_of(block) > 48 and block.used * 2 + 16 < capacity_of(block):
         if block.gap:
             memmove(<uint8_t*> block + PACK_HEADER, pack_begin(block), block.used)
             block.gap = 0

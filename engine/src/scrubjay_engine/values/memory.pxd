@@ -1,5 +1,8 @@
 """Counted allocation. See memory.pyx."""
 
+cdef enum:
+    ALLOCATOR_WORD = 8      # glibc keeps one size word in front of every block; it is memory of ours too
+
 cdef void* zmalloc(size_t size) except NULL
 cdef void* zcalloc(size_t size) except NULL
 cdef void* zrealloc(void* block, size_t size) except NULL

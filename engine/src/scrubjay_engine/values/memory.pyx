@@ -11,10 +11,6 @@ cdef extern from "malloc.h" nogil:
     size_t malloc_usable_size(void* block)
     int malloc_trim(size_t pad)
 
-# glibc keeps one size word in front of every block; it is memory of ours too.
-cdef enum:
-    HEADER = 8
-
 cdef size_t used_bytes = 0
 cdef size_t peak_bytes = 0
 
@@ -24,7 +20,7 @@ cdef void* zmalloc(size_t size) except NULL:
     cdef void* block = malloc(size)
     if block == NULL:
         raise MemoryError(f"the system refused {size} bytes")
-    used_bytes += malloc_usable_size(block) + HEADER
+    used_bytes += malloc_usable_size(block) + ALLOCATOR_WORD
     return block
 
 
@@ -33,17 +29,17 @@ cdef void* zcalloc(size_t size) except NULL:
     cdef void* block = calloc(1, size)
     if block == NULL:
         raise MemoryError(f"the system refused {size} bytes")
-    used_bytes += malloc_usable_size(block) + HEADER
+    used_bytes += malloc_usable_size(block) + ALLOCATOR_WORD
     return block
 
 
 cdef void* zrealloc(void* block, size_t size) except NULL:
     global used_bytes
-    cdef size_t before = 0 if block == NULL else malloc_usable_size(block) + HEADER
+    cdef size_t before = 0 if block == NULL else malloc_usable_size(block) + ALLOCATOR_WORD
     cdef void* grown = realloc(block, size)
     if grown == NULL:
         raise MemoryError(f"the system refused {size} bytes")
-    used_bytes += malloc_usable_size(grown) + HEADER
+    used_bytes += malloc_usable_size(grown) + ALLOCATOR_WORD
     used_bytes -= before
     return grown
 
@@ -52,13 +48,13 @@ cdef void zfree(void* block) noexcept:
     global used_bytes
     if block == NULL:
         return
-    used_bytes -= malloc_usable_size(block) + HEADER
+    used_bytes -= malloc_usable_size(block) + ALLOCATOR_WORD
     free(block)
 
 
 cdef size_t zsize(void* block) noexcept:
     """What a block really takes, its header word included."""
-    return malloc_usable_size(block) + HEADER if block != NULL else 0
+    return malloc_usable_size(block) + ALLOCATOR_WORD if block != NULL else 0
 
 
 cdef void count_external(Py_ssize_t bytes) noexcept:

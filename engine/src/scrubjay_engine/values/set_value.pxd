@@ -18,7 +18,6 @@ cdef struct Integers:        # sorted, all of one width; they follow this header
 
 cdef struct Members:         # the large form
     Table table
-    Iterator sweep           # of a release in steps (free_step)
 
 cdef class SetValue:
     cdef void* body          # Integers*, Pack* or Members*; NULL while empty

@@ -24,7 +24,7 @@ from scrubjay_engine.values.listpack cimport (
 from scrubjay_engine.values.memory cimport count_external, zfree, zmalloc, zrealloc, zsize
 from scrubjay_engine.values.randomness cimport below, state as random_state
 from scrubjay_engine.values.table cimport (
-    Iterator, Table, table_add, table_bytes, table_find, table_init, table_iterate, table_iterate_end, table_len,
+    Iterator, Table, table_add, table_bytes, table_drain, table_find, table_init, table_iterate, table_iterate_end, table_len,
     table_next, table_random, table_release, table_remove, table_reserve, table_scan,
 )
 from scrubjay_engine.values.view cimport DIGITS, View, parse_integer, view_bytes, view_render
@@ -186,7 +186,6 @@ cdef int make_table(SetValue value) except -1:
     cdef View view
     cdef char[DIGITS] room
     table_init(&members.table, member_of)
-    members.sweep.table = NULL
     set_walk(value, &cursor)
     value.body = members
     value.form = SET_TABLE
@@ -396,24 +395,16 @@ cdef class SetValue:
 
     def free_step(self, Py_ssize_t budget):
         cdef Members* members
-        cdef void* entry
         if self.form != SET_TABLE:
             release_small(self.body, self.form)
             self.body = NULL
             self.form = SET_EMPTY
             return True
         members = <Members*> self.body
-        if members.sweep.table == NULL:
-            table_iterate(&members.table, &members.sweep)
-        while budget > 0:
-            entry = table_next(&members.sweep)
-            if entry == NULL:
-                table_release(&members.table)
-                settle(self)
-                return True
-            zfree(entry)
-            budget -= 1
-        return False
+        if not table_drain(&members.table, zfree, &budget):
+            return False
+        settle(self)
+        return True
 
     def add(self, bytes member not None):
         return set_add(self, PyBytes_AS_STRING(member), PyBytes_GET_SIZE(member)) == 1

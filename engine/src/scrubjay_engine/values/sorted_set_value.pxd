@@ -22,7 +22,6 @@ cdef enum:
 cdef struct Ranked:          # the large form
     Table table              # by member
     Ranks ranks              # by score and member
-    bint leaving             # a release in steps has begun (free_step)
 
 cdef class SortedSetValue:
     cdef void* body          # Pack* or Ranked*; NULL while empty

@@ -31,7 +31,7 @@ from scrubjay_engine.values.ranks cimport (
     ranks_bytes, ranks_free_step, ranks_insert, ranks_move, ranks_remove, ranks_seek,
 )
 from scrubjay_engine.values.table cimport (
-    Iterator, Table, table_add, table_bytes, table_find, table_init, table_iterate, table_iterate_end, table_len,
+    Iterator, Table, table_add, table_bytes, table_drain, table_find, table_init, table_iterate, table_iterate_end, table_len,
     table_next, table_random, table_release, table_remove, table_reserve, table_scan,
 )
 from scrubjay_engine.values.view cimport DIGITS, View, view_bytes, view_render
@@ -44,22 +44,26 @@ cdef enum:
 # -- small form --------------------------------------------------------------------------------------------------------
 
 cdef inline double score_at(const uint8_t* at) noexcept:
-    """The score that an entry of a pack holds."""
+    """The score that an entry of a pack holds: an integer, or the high bytes of a double whose other bytes are zero (1.5 takes two)."""
     cdef View view
-    cdef double score
+    cdef double score = 0
     if entry_view(at, &view):
         return <double> view.number
-    memcpy(&score, view.data, 8)
+    memcpy(<char*> &score + sizeof(double) - view.size, view.data, view.size)
     return score
 
 
 cdef uint8_t* insert_score(Pack** pack, uint8_t* at, double score) except NULL:
+    cdef const char* bytes_of_it = <const char*> &score     # little-endian
     cdef int64_t whole
+    cdef int zeros = 0
     if -9007199254740992.0 <= score <= 9007199254740992.0 and not (score == 0 and signbit(score)):
         whole = <int64_t> score
         if <double> whole == score:
             return pack_insert_number(pack, at, whole)
-    return pack_insert_raw(pack, at, <const char*> &score, 8)
+    while bytes_of_it[zeros] == 0:      # never all eight: that is the integer 0
+        zeros += 1
+    return pack_insert_raw(pack, at, bytes_of_it + zeros, <Py_ssize_t> sizeof(double) - zeros)
 
 
 cdef inline uint8_t* pack_before(Pack* pack, const Bound* bound, Py_ssize_t* rank) noexcept:
@@ -146,7 +150,6 @@ cdef Ranked* make_ranked(SortedSetValue value) except NULL:
     ranked.ranks.root = NULL
     ranked.ranks.height = 0
     ranked.ranks.first = ranked.ranks.last = NULL
-    ranked.leaving = False
     value.body = ranked
     value.ranked = True
     if pack == NULL:
@@ -451,9 +454,8 @@ cdef class SortedSetValue:
                 self.body = NULL
             return True
         ranked = <Ranked*> self.body
-        if not ranks_free_step(&ranked.ranks, &budget):
+        if not ranks_free_step(&ranked.ranks, &budget) or not table_drain(&ranked.table, NULL, &budget):
             return False
-        table_release(&ranked.table)
         settle(self)
         return True
 

@@ -6,6 +6,7 @@ cdef enum:
     SLOTS = 7
 
 ctypedef const char* (*KeyOf)(void* entry, Py_ssize_t* size) noexcept nogil
+ctypedef void (*FreeEntry)(void* entry) noexcept
 ctypedef void (*Visit)(void* context, void* entry) noexcept
 
 cdef struct Bucket:
@@ -25,6 +26,7 @@ cdef struct Table:
     Half halves[2]
     Py_ssize_t moved        # buckets of half 0 below this one are already in half 1; -1: not resizing
     int paused              # iterations under way: no resizing
+    size_t drained          # buckets that `table_drain` is done with
 
 cdef struct Iterator:
     Table* table
@@ -35,6 +37,7 @@ cdef struct Iterator:
 
 cdef void table_init(Table* table, KeyOf key_of) noexcept nogil
 cdef void table_release(Table* table) noexcept
+cdef bint table_drain(Table* table, FreeEntry free_entry, Py_ssize_t* budget) noexcept
 cdef size_t table_len(Table* table) noexcept nogil
 cdef size_t table_bytes(Table* table) noexcept nogil
 cdef void* table_find(Table* table, const char* key, Py_ssize_t size, uint64_t hash) noexcept nogil

@@ -27,6 +27,9 @@ from libc.string cimport memcmp, memset
 from scrubjay_engine.values.hashing cimport hash_bytes
 from scrubjay_engine.values.memory cimport count_external, zcalloc, zfree
 
+cdef extern from *:
+    Py_ssize_t PY_SSIZE_T_MAX
+
 cdef extern from "sys/mman.h" nogil:
     void* mmap(void* address, size_t length, int protection, int flags, int fd, long offset)
     int munmap(void* address, size_t length)
@@ -86,26 +89,12 @@ cdef void half_close(Half* half) noexcept:
     cdef size_t size = half_buckets(half) * sizeof(Bucket)
     if half.exponent >= 0:
         if size >= MAPPED:
-            munmap(half.buckets, size)
-            count_external(-<Py_ssize_t>size)
+            munmap(half.buckets, size)      # its pages have been released and counted before, piece by piece
         else:
             zfree(half.buckets)
         zfree(half.marks)
     memset(half, 0, sizeof(Half))
     half.exponent = -1
-
-
-cdef void chains_free(Half* half) noexcept:
-    cdef size_t i
-    cdef Bucket* bucket
-    cdef Bucket* further
-    for i in range(half_buckets(half)):
-        if half.buckets[i].filled & CHAINED:
-            bucket = <Bucket*>half.buckets[i].slots[LAST]
-            while bucket != NULL:
-                further = <Bucket*>bucket.slots[LAST] if bucket.filled & CHAINED else NULL
-                zfree(bucket)
-                bucket = further
 
 
 cdef void table_init(Table* table, KeyOf key_of) noexcept nogil:
@@ -118,12 +107,64 @@ cdef void table_init(Table* table, KeyOf key_of) noexcept nogil:
 
 cdef void table_release(Table* table) noexcept:
     """Frees the arrays (the owner frees the entries) and leaves an empty table."""
-    chains_free(&table.halves[0])
-    chains_free(&table.halves[1])
-    half_close(&table.halves[0])
-    half_close(&table.halves[1])
+    cdef Py_ssize_t budget = PY_SSIZE_T_MAX
+    table_drain(table, NULL, &budget)
+
+
+cdef bint table_drain(Table* table, FreeEntry free_entry, Py_ssize_t* budget) noexcept:
+    """Empties a table that nobody will look into any more: up to `budget` buckets and entries, the array's pages with them.
+
+    True when nothing is left. `free_entry` gets every entry, or is NULL where they are freed elsewhere.
+    """
+    cdef Half* half
+    cdef size_t buckets
+    cdef int h
+    for h in range(2):
+        half = &table.halves[h]
+        if half.exponent < 0:
+            continue
+        buckets = half_buckets(half)
+        if h == 0 and table.moved > <Py_ssize_t>table.drained:
+            table.drained = <size_t>table.moved     # what has moved to the other half
+        while table.drained < buckets:
+            if budget[0] <= 0:
+                return False
+            budget[0] -= 1 + bucket_drain(&half.buckets[table.drained], free_entry)
+            table.drained += 1
+            pages_release(half, table.drained)
+        half_close(half)
+        table.drained = 0
     table.moved = -1
     table.paused = 0
+    return True
+
+
+cdef Py_ssize_t bucket_drain(Bucket* head, FreeEntry free_entry) noexcept:
+    """How many entries there were."""
+    cdef Bucket* bucket = head
+    cdef Bucket* further
+    cdef unsigned int bits
+    cdef Py_ssize_t count = 0
+    while bucket != NULL:
+        bits = occupied(bucket)
+        while bits:
+            if free_entry != NULL:
+                free_entry(bucket.slots[ctz(bits)])
+            count += 1
+            bits &= bits - 1
+        further = <Bucket*>bucket.slots[LAST] if bucket.filled & CHAINED else NULL
+        if bucket != head:
+            zfree(bucket)
+        bucket = further
+    return count
+
+
+cdef inline void pages_release(Half* half, size_t done) noexcept:
+    """Hands back the pages of a mapped array's first `done` buckets, a piece at a time, when the last one fills a piece."""
+    cdef size_t released = done * sizeof(Bucket)
+    if released % RELEASE == 0 and half_buckets(half) * sizeof(Bucket) >= MAPPED:
+        madvise(<char*>half.buckets + released - RELEASE, RELEASE, MADV_DONTNEED)
+        count_external(-<Py_ssize_t>RELEASE)
 
 
 cdef size_t table_len(Table* table) noexcept nogil:
@@ -131,8 +172,11 @@ cdef size_t table_len(Table* table) noexcept nogil:
 
 
 cdef size_t table_bytes(Table* table) noexcept nogil:
-    """Bytes of the arrays (further buckets of chains are not counted here; they are in used_memory)."""
-    return (half_buckets(&table.halves[0]) + half_buckets(&table.halves[1])) * sizeof(Bucket)
+    """Bytes of the arrays, without pages that a resize has handed back (further buckets of chains are not counted here; they are in used_memory)."""
+    cdef size_t old = half_buckets(&table.halves[0]) * sizeof(Bucket)
+    if table.moved > 0 and old >= MAPPED:
+        old -= <size_t>table.moved * sizeof(Bucket) // RELEASE * RELEASE
+    return old + half_buckets(&table.halves[1]) * sizeof(Bucket)
 
 
 # -- one bucket --------------------------------------------------------------------------------------------------------
@@ -348,7 +392,6 @@ cdef int table_step(Table* table, Py_ssize_t buckets) except -1:
     cdef Half* new = &table.halves[1]
     cdef Py_ssize_t total = <Py_ssize_t>half_buckets(old)
     cdef Py_ssize_t empties = buckets * 10
-    cdef size_t released
     if table.moved < 0 or table.paused:
         return 0
     while buckets > 0 and table.moved < total:
@@ -360,9 +403,7 @@ cdef int table_step(Table* table, Py_ssize_t buckets) except -1:
             bucket_move(table, old, new, &old.buckets[table.moved], marks_get(old, <size_t>table.moved))
             buckets -= 1
         table.moved += 1
-        released = <size_t>table.moved * sizeof(Bucket)
-        if released % RELEASE == 0 and <size_t>total * sizeof(Bucket) >= MAPPED:
-            madvise(<char*>old.buckets + released - RELEASE, RELEASE, MADV_DONTNEED)
+        pages_release(old, <size_t>table.moved)
     if table.moved == total:
         half_close(old)
         table.halves[0] = table.halves[1]
