@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from scrubjay_engine.core import gates
+from scrubjay_engine.core.accepting import local_address, tune
 from scrubjay_engine.core.client import Client
 from scrubjay_engine.core.dispatch import call
 from scrubjay_engine.protocol.memcached import metrics, rare
@@ -125,7 +126,7 @@ class Memcached:
 
     def accept(self, connection: socket.socket, address: Any) -> None:
         """Makes an accepted socket a session, or sends it away."""
-        from scrubjay_engine.server import keep_alive, refuse, show_address
+        from scrubjay_engine.server import refuse, show_address
 
         config = self.server.config
         self.items.total_connections += 1
@@ -136,15 +137,14 @@ class Memcached:
         if self.server.engine.gates & gates.REPLICA:
             refuse(connection, REPLICA)
             return
-        if connection.family != socket.AF_UNIX:
+        if isinstance(address, tuple):  # not a unix socket
             if self.protected(address):
                 refuse(connection, PROTECTED)
                 return
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            keep_alive(connection, config.number("tcp-keepalive"))
+            tune(connection.fileno(), config.number("tcp-keepalive"))
         session = MemcachedConnection(self.server.engine, connection, self.closed)
         session.address = show_address(address, connection)
-        session.local_address = show_address(connection.getsockname(), connection)
+        session.local_address = show_address(local_address(connection.fileno()), connection)
         self._prepare(session)
         self.sessions.add(session)
         self.watchers.connected(session)
