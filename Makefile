@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help setup build generate lint format test test-unit demo demo-down bench contract differential processes \
-        reconcile promotion-model e2e fuzz leaks sanitize chaos docs clean
+        reconcile promotion-model e2e crash fuzz leaks sanitize chaos docs clean
 
 export UV_PYTHON_DOWNLOADS := never
 export CCACHE_NOHASHDIR := 1
@@ -78,6 +78,9 @@ promotion-model: build  ## long form: the promotion protocol over random faults 
 
 chaos: build  ## crashes, partitions and node losses under a client that counts acknowledged writes
 	@$(call program,chaos)
+
+crash: build  ## kill -9 at 200 random moments: no acknowledged write is lost
+	@SCRUBJAY_CRASHES=200 $(PYTHON) -m pytest -q tests/processes/test_crashes.py
 
 fuzz: build  ## random bytes at the parser, commands and RESTORE, five minutes each
 	@$(call program,fuzz)

@@ -146,3 +146,29 @@ def test_a_replica_gets_absolute_times_and_deletions(engine: servers.Server, con
         wait_until(follower, ("HLEN", "h"), 2)
         wait_until(connection, ("HLEN", "h"), 2)
         assert follower.call("HMGET", "h", "a", "b", "c") == [b"1", None, b"3"]
+
+
+def test_fields_go_wherever_their_hash_was_moved(connection: resp.Connection) -> None:
+    moves: list[tuple[tuple[resp.Argument, ...], ...]] = [
+        (("RENAME", "h", "target"),),
+        (("COPY", "h", "target"), ("DEL", "h")),
+        (("COPY", "h", "target", "DB", "1"), ("DEL", "h"), ("SWAPDB", "0", "1")),
+        (("MOVE", "h", "1"), ("SWAPDB", "0", "1"), ("RENAME", "h", "target")),
+        (("RENAME", "h", "target"), ("DEBUG", "RELOAD")),
+    ]
+    for commands in moves:
+        connection.call("FLUSHALL")
+        connection.call("HSET", "h", "short", "1", "ever", "2")
+        connection.call("HPEXPIRE", "h", "100", "FIELDS", "1", "short")
+        for command in commands:
+            connection.call(*command)
+        # DIGEST-VALUE takes what is there: nobody but the timer looks at the hash
+        connection.call("HSET", "wanted", "ever", "2")
+        wait_until(connection, ("DEBUG", "DIGEST-VALUE", "target"), connection.call("DEBUG", "DIGEST-VALUE", "wanted"))
+    connection.call("HSET", "h", "short", "1", "ever", "2")
+    connection.call("HPEXPIRE", "h", "200", "FIELDS", "1", "short")
+    payload = connection.call("DUMP", "h")
+    assert isinstance(payload, bytes)
+    connection.call("DEL", "h")
+    connection.call("RESTORE", "again", 0, payload)
+    wait_until(connection, ("DEBUG", "DIGEST-VALUE", "again"), connection.call("DEBUG", "DIGEST-VALUE", "wanted"))

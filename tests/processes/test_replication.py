@@ -284,3 +284,13 @@ def test_a_failover_that_nobody_can_take_is_given_up() -> None:
             replica.process.send_signal(signal.SIGCONT)
         caught_up(one, two)
         assert two.call("GET", "a") == b"3" and facts(two)["role"] == "slave"
+
+
+def test_a_read_only_replica_takes_what_changes_no_data_of_the_primary() -> None:
+    with pair("scrubjay", "scrubjay") as (primary, _, one, two):
+        one.call("PFADD", "h", *"abcdefg")
+        follow(two, primary)
+        assert two.call("PFCOUNT", "h") == 7
+        assert two.call("PUBLISH", "channel", "message") == 0
+        with pytest.raises(resp.ErrorReply, match="READONLY"):
+            two.call("SET", "a", "1")

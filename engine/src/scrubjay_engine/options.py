@@ -209,6 +209,7 @@ PERSISTENCE = [
     number("rdb-version", 9, 9, 10),
     number("rdb-key-save-delay", 0, -(2**31), hidden=True),
     number("key-load-delay", 0, -(2**31), hidden=True),
+    boolean("use-exit-on-panic", "no", hidden=True, **IDLE),
     memory("loading-process-events-interval-bytes", "2mb", 1024, **IDLE),
     boolean("rdb-save-incremental-fsync", "yes", **IDLE),
     choice("sanitize-dump-payload", "no", "no", "yes", "clients", **IDLE),

@@ -76,6 +76,12 @@ class FieldExpiry:
         if value.timed():
             heapq.heappush(self.heap, (value.next_expiry(), db.id, name))
 
+    def swapped(self, first: int, second: int) -> None:
+        """SWAPDB."""
+        other = {first: second, second: first}
+        self.heap = [(at, other.get(number, number), name) for at, number, name in self.heap]
+        heapq.heapify(self.heap)
+
     def step(self, budget: int = FIELDS_A_STEP) -> None:
         """Remove what is due, about `budget` fields at most."""
         engine = self.engine
@@ -104,6 +110,8 @@ class FieldExpiry:
 def install(server: Any) -> None:
     expiry = FieldExpiry(server.engine)
     server.engine.parts["field_expiry"] = expiry
+    server.engine.keyspace.timed_kind, server.engine.keyspace.on_timed = HashValue, expiry.watch
+    server.engine.parts.setdefault("on_swap", []).append(expiry.swapped)
     server.spawn(expiry.run(), "field expiry")
 
 

@@ -228,7 +228,7 @@ SUBSCRIBED_COMMANDS = frozenset(
 cdef bint writes(Client client, Command command):
     if command.name == "exec" and client.multi is not None:
         return client.multi.writes
-    return (command.flags & CMD_WRITE) != 0 or (command.flags & CMD_MAY_REPLICATE) != 0 and command.group != "scripting"
+    return (command.flags & CMD_WRITE) != 0
 
 
 cdef bint refused_without_memory(Client client, Command command):

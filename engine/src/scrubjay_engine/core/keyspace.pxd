@@ -39,6 +39,8 @@ cdef class Keyspace:
     cdef public object on_expired       # (Database, key bytes): propagate the DEL, notify
     cdef public object on_missed        # (Database, key bytes) or None: keymiss events
     cdef public object on_ready         # (Database, key bytes) or None: somebody is blocked on keys
+    cdef public object timed_kind       # the kind of value whose elements may have times of their own (hashes); None
+    cdef public object on_timed         # (Database, key bytes, value of that kind): put whole under a key (RENAME, COPY, RESTORE, loading)
     cdef public object on_created       # (Database, key bytes) or None: `new` events
     cdef public list lazy               # big values that are freed in slices
     cdef public uint64_t lazyfreed      # how many of them are gone (INFO)

@@ -27,6 +27,8 @@ class Keyspace:
     on_missed: Callable[[Database, bytes], object] | None
     on_ready: Callable[[Database, bytes], object] | None
     on_created: Callable[[Database, bytes], object] | None
+    timed_kind: type | None
+    on_timed: Callable[[Database, bytes, Any], object] | None
     lazy: list[Any]
     lazyfreed: int
     cluster: bool

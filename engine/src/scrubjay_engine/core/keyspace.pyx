@@ -620,6 +620,8 @@ cdef class Database:
             self.set_string(key, value, False, expire_at)
         else:
             self.store_object(PyBytes_AS_STRING(key), PyBytes_GET_SIZE(key), value, expire_at)
+            if type(value) is self.space.timed_kind:
+                self.space.on_timed(self, key, value)
 
     cpdef bint delete(self, bytes key):
         """Removes a live key; False when there is none (an expired one is expired, not deleted)."""
