@@ -1,6 +1,6 @@
 """The promotion protocol over the real plan and the real Authority, in simulated time: it holds, and the check notices when a rule is missing.
 
-About 35 s. The long form is `make promotion-model`.
+About 25 s on two free cores. The long form is `make promotion-model`.
 """
 
 import pytest
@@ -11,7 +11,7 @@ from promotion.simulation import World
 
 pytestmark = pytest.mark.timeout(300)
 CAUGHT = [mutation for mutation in MUTATIONS if mutation.seeds]
-SCHEDULES = 60
+SCHEDULES = 160
 
 
 @pytest.mark.parametrize("n", [0, 1])

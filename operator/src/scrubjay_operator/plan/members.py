@@ -68,6 +68,8 @@ def _follows(shard: ShardView, member: Member, known: bool) -> bool:
         return False
     if member.pod.terminating and not known:
         return False
+    if known and state.promise == shard.record.epoch and state.role != "primary":
+        return True  # it has promised this very epoch, and is about to be told whom to follow in it
     right = state.role == "replica" and state.epoch == shard.record.epoch and state.promise <= state.epoch
     return right and not state.loading and (known or (state.in_sync and state.whole))
 
