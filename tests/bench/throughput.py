@@ -17,7 +17,6 @@ from bench import contenders, workloads
 
 CLIENTS = 50
 _PROBE = 20_000  # requests of the run that finds out how many requests fill the time wanted
-_MOST_POPS = 400_000
 
 
 @dataclass
@@ -72,8 +71,8 @@ def _row(
     if not able:
         return row
     row.requests = max(_PROBE, int(sorted(rates)[len(rates) // 2] * seconds))
-    if workload.shrinks:
-        row.requests = min(row.requests, _MOST_POPS)
+    if workload.most is not None:
+        row.requests = min(row.requests, workload.most)
     for repeat in range(repeats):
         turn = able[repeat % len(able) :] + able[: repeat % len(able)]
         for name in turn:

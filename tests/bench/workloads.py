@@ -2,6 +2,7 @@
 
 Key and member names are redis-benchmark's: `__rand_int__` becomes a random twelve-digit number below SPREAD. Commands
 that take elements away start from more elements than they will take, so that none of them measures a missing key.
+The number has leading zeros, which Redis refuses where it wants an offset: bitmaps vary the key instead.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import resp
 
 SPREAD = 100_000  # distinct keys, members and fields
 DATA = "x" * 64
+POPS = 400_000
 SMALL = "VXK"  # redis-benchmark's own default of three bytes
 
 Commands = Iterator[tuple[resp.Argument, ...]]
@@ -28,7 +30,7 @@ class Workload:
     command: tuple[str, ...]
     depth: int = 16  # commands in one write (-P)
     fill: Callable[[int], Commands] | None = None
-    shrinks: bool = False  # takes an element away at each request
+    most: int | None = None  # requests of one run at most, where each takes something away
 
 
 def _number(index: int) -> str:
@@ -81,6 +83,20 @@ def _stream(_: int) -> Commands:
     return (("XADD", "mystream", "*", "field", SMALL) for _ in range(1000))
 
 
+def _group(count: int) -> Commands:
+    """A stream whose entries nobody in the group has read; the ids are 1-0, 2-0 and so on."""
+    yield ("XGROUP", "CREATE", "mystream", "group", "0", "MKSTREAM")
+    yield from (("XADD", "mystream", f"{index}-0", "field", SMALL) for index in range(1, count + 2))
+
+
+def _pending(_: int) -> Commands:
+    """A stream whose entries one consumer has read and not acknowledged."""
+    yield from _group(SPREAD)
+    yield from (
+        ("XREADGROUP", "GROUP", "group", "one", "COUNT", "1000", "STREAMS", "mystream", ">") for _ in range(101)
+    )
+
+
 def _places(_: int) -> Commands:
     spots = ((f"{index % 360 - 180 + 0.5}", f"{index % 150 - 75}.25", _number(index)) for index in range(1000))
     return _batches("GEOADD", "myplaces", spots)
@@ -105,14 +121,14 @@ CORE = (
     Workload("SET P=16", "string", ("SET", _KEY, DATA), 16),
     Workload("INCR", "string", ("INCR", "counter:__rand_int__")),
     Workload("LPUSH", "list", ("LPUSH", "mylist", SMALL)),
-    Workload("RPOP", "list", ("RPOP", "mylist"), fill=_list, shrinks=True),
+    Workload("RPOP", "list", ("RPOP", "mylist"), fill=_list, most=POPS),
     Workload("SADD", "set", ("SADD", "myset", _ELEMENT)),
     Workload("HSET", "hash", ("HSET", "myhash", _ELEMENT, SMALL)),
     Workload("ZADD", "sorted set", ("ZADD", "myzset", "0", _ELEMENT)),
     Workload("LRANGE_100", "list", ("LRANGE", "mylist", "0", "99"), fill=_short_list),
     Workload("MSET (10)", "string", ("MSET", *((_KEY, SMALL) * 10))),
-    Workload("SPOP", "set", ("SPOP", "myset"), fill=_set, shrinks=True),
-    Workload("ZPOPMIN", "sorted set", ("ZPOPMIN", "myzset"), fill=_zset, shrinks=True),
+    Workload("SPOP", "set", ("SPOP", "myset"), fill=_set, most=POPS),
+    Workload("ZPOPMIN", "sorted set", ("ZPOPMIN", "myzset"), fill=_zset, most=POPS),
 )
 
 FAMILIES = (
@@ -138,9 +154,9 @@ FAMILIES = (
         ("ZRANGEBYSCORE", "myzset", "500", "600", "LIMIT", "0", "10"),
         fill=_whole_zset,
     ),
-    Workload("SETBIT", "bitmap", ("SETBIT", "mybits", "__rand_int__", "1")),
+    Workload("SETBIT", "bitmap", ("SETBIT", "bits:__rand_int__", "1000", "1")),
     Workload("BITCOUNT (1 kB)", "bitmap", ("BITCOUNT", "mybits"), fill=_bits),
-    Workload("BITFIELD", "bitmap", ("BITFIELD", "mybits", "INCRBY", "u8", "__rand_int__", "1")),
+    Workload("BITFIELD", "bitmap", ("BITFIELD", "bits:__rand_int__", "INCRBY", "u8", "#100", "1")),
     Workload("PFADD", "hyperloglog", ("PFADD", "mylog", _ELEMENT)),
     Workload("PFCOUNT", "hyperloglog", ("PFCOUNT", "mylog"), fill=_counts),
     Workload("GEOADD", "geo", ("GEOADD", "myplaces", "13.36", "38.11", _ELEMENT)),
@@ -152,6 +168,16 @@ FAMILIES = (
     ),
     Workload("XADD", "stream", ("XADD", "mystream", "MAXLEN", "~", "10000", "*", "field", SMALL)),
     Workload("XRANGE (10)", "stream", ("XRANGE", "mystream", "-", "+", "COUNT", "10"), fill=_stream),
+    Workload(
+        "XREADGROUP (1 new)",
+        "stream",
+        ("XREADGROUP", "GROUP", "group", "one", "COUNT", "1", "STREAMS", "mystream", ">"),
+        fill=_group,
+        most=POPS,
+    ),
+    # As many as there are entries: about two in three are still pending when their turn comes.
+    Workload("XACK", "stream", ("XACK", "mystream", "group", "__rand_int__-0"), fill=_pending, most=SPREAD),
+    Workload("XPENDING (10)", "stream", ("XPENDING", "mystream", "group", "-", "+", "10"), fill=_pending),
     Workload("EVAL (INCR)", "scripting", ("EVAL", _SCRIPT, "1", "counter:__rand_int__")),
     Workload("PUBLISH (nobody)", "pub/sub", ("PUBLISH", "channel", SMALL)),
 )

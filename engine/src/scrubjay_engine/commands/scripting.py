@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from scrubjay_engine.commands.arguments import integer
+from scrubjay_engine.core import gates
 from scrubjay_engine.core.client import Raw
 from scrubjay_engine.core.command import command, family, numkeys
 from scrubjay_engine.core.errors import NOT_INTEGER, CommandError
@@ -48,9 +49,10 @@ def scripting_of(client: Client) -> Scripting:
 
 
 def show_monitors(client: Client, args: list[bytes]) -> None:
-    """MONITOR sees a script's call before the commands that it runs."""
-    if client.engine.on_monitor is not None:
-        client.engine.on_monitor(client, args)
+    """MONITOR sees a script's call before the commands that it runs. Without a watcher no line is made: that would cost more than most scripts."""
+    engine = client.engine
+    if engine.gates & gates.MONITORS and engine.on_monitor is not None:
+        engine.on_monitor(client, args)
 
 
 def key_count(text: bytes, args: list[bytes], error: CommandError = NOT_INTEGER) -> int:
