@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -63,18 +64,23 @@ def test_daemons_are_found_and_ended_by_pid_and_start_time(root: Path) -> None:
 
 
 def test_daemons_of_an_owned_instance_die_with_their_owner(root: Path) -> None:
-    program = (
-        "from localkube import instance, processes; import os;"
-        "made = instance.create('one', 0, processes.identity());"
-        "print(processes.start(made, 'sleeper', 'sleep', '600'), flush=True); os.kill(os.getpid(), 9)"
-    )
+    program = """if True:
+        import os, time
+        from localkube import instance, processes
+        made = instance.create("one", 0, processes.identity())
+        pid = processes.start(made, "sleeper", "sleep", "600")
+        while not open(f"/proc/{pid}/cmdline").read().startswith("sleep"):
+            time.sleep(0.01)  # setpriv has not asked for the signal yet
+        print(pid, flush=True)
+        os.kill(os.getpid(), 9)
+    """
     tests = Path(__file__).resolve().parents[2]
     done = subprocess.run([sys.executable, "-c", program], cwd=tests, capture_output=True, text=True, check=False)
     assert done.returncode == -9
     processes.kill([])  # nothing of ours is left to end
     pid = int(done.stdout)
     while processes.start_time(pid):
-        pass  # the kernel delivers the signal in its own time; the test's time limit bounds this
+        time.sleep(0.01)  # the kernel delivers the signal in its own time; the test's time limit bounds this
     (left,) = instance.list_all()
     assert left.owner and not processes.alive(left.owner)
 
