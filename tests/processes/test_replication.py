@@ -138,6 +138,30 @@ def test_nothing_follows_an_image_of_unknown_length_until_the_replica_has_it() -
         stream.close()  # else the server would wait for this replica when it ends
 
 
+@pytest.mark.parametrize("diskless", ["yes", "no"])
+@pytest.mark.parametrize("wanted", ["functions", ""])
+def test_an_image_of_functions_only_has_no_keys(diskless: str, wanted: str) -> None:
+    """REPLCONF rdb-filter-only, as `redis-cli --functions-rdb` sends it; without any word nothing but the file's frame is wanted."""
+    with servers.scrubjay("--repl-diskless-sync", diskless) as server, server.connect() as one, server.connect() as raw:
+        one.call("SET", "a-key", "1")
+        one.call("FUNCTION", "LOAD", "#!lua name=lib1\nredis.register_function('f', function() return 1 end)")
+        raw.call("REPLCONF", "rdb-only", "1")
+        raw.call("REPLCONF", "rdb-filter-only", wanted)
+        if diskless == "yes":
+            raw.call("REPLCONF", "capa", "eof")
+        raw.send(resp.encode("SYNC"))
+        with raw.socket.makefile("rb", buffering=0) as stream:
+            frame = stream.readline().strip()
+            end = frame.removeprefix(b"$EOF:") if diskless == "yes" else b""
+            size = len(end) or int(frame[1:])
+            image = b""
+            while len(image) < size or not image.endswith(end):
+                image += stream.read(65536)
+        assert image.startswith(b"REDIS")
+        assert (b"#!lua name=lib1" in image) == (wanted == "functions")
+        assert b"a-key" not in image
+
+
 def test_a_broken_link_is_taken_up_again_where_it_broke() -> None:
     with pair("scrubjay", "scrubjay") as (primary, replica, one, two):
         one.call("SET", "a", "1")

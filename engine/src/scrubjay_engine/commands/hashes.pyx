@@ -263,7 +263,7 @@ def hrandfield(Client client, list args):
 cdef object add_random(Client client, HashValue value, int64_t count, bint with_values):
     """Fields drawn with repetition, written at once: there may be more than memory would hold as objects."""
     client.add_array(count * 2 if with_values and client.protocol == 2 else count)
-    while count:
+    while count and not client.doomed:  # the output limit ends it
         field, data = value.random()
         if with_values and client.protocol == 3:
             client.add_array(2)

@@ -198,7 +198,7 @@ cdef object add_random(Client client, SetValue value, int64_t count):
     """Members drawn with repetition, written at once: there may be more than memory would hold as objects."""
     cdef View view
     client.add_array(count)
-    while count:
+    while count and not client.doomed:  # the output limit ends it
         set_random(value, &view)
         add_view(client, &view)
         count -= 1

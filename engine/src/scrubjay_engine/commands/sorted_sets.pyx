@@ -385,7 +385,7 @@ def zrandmember(Client client, list args):
 cdef object add_random(Client client, SortedSetValue value, int64_t count, bint with_scores):
     """Members drawn with repetition, written at once: there may be more than memory would hold as objects."""
     client.add_array(count * 2 if with_scores and client.protocol == 2 else count)
-    while count:
+    while count and not client.doomed:  # the output limit ends it
         member, score = value.random()
         if with_scores and client.protocol == 3:
             client.add_array(2)

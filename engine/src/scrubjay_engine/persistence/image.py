@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
+from scrubjay_engine.persistence.rdb_writer import RdbWriter
 from scrubjay_engine.persistence.snapshot import Snapshot
 from scrubjay_engine.values.memory import used_memory
 
@@ -159,6 +160,19 @@ class Images:
     def _next(self) -> None:
         while self._idle and self.current is None:
             self._idle.pop(0)()
+
+
+def image_without_data(engine: Engine, facts: dict[bytes, bytes], *, functions: bool) -> bytes:
+    """A whole file without any key, with the function libraries or (`functions` False) without them too."""
+    writer = RdbWriter(engine.config.flag("rdbcompression"), engine.config.flag("rdbchecksum"))
+    codes = function_codes(engine) if functions else []
+    writer.header(10 if codes else 9)
+    for name, value in {**common_facts(engine), **facts}.items():
+        writer.aux(name, value)
+    for code in codes:
+        writer.function(code)
+    writer.eof()
+    return writer.take()
 
 
 def common_facts(engine: Engine) -> dict[bytes, bytes]:

@@ -51,6 +51,12 @@ class ReplicaLink:
         return self.announced.get("rdb-only") == "1"
 
     @property
+    def parts(self) -> frozenset[str] | None:
+        """What of the data set it asked for (`rdb-filter-only`, e.g. `redis-cli --functions-rdb`); None: all of it."""
+        wanted = self.announced.get("rdb-filter-only")
+        return None if wanted is None else frozenset(wanted.split())
+
+    @property
     def uid(self) -> str:
         """The pod's uid, where it announced one."""
         return self.announced.get("scrubjay-node", "")

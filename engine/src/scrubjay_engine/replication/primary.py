@@ -11,11 +11,12 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from scrubjay_engine.core import gates
 from scrubjay_engine.core.client import NO_REPLY, Client
 from scrubjay_engine.core.errors import NOREPLICAS, CommandError
+from scrubjay_engine.persistence.image import image_without_data
 from scrubjay_engine.replication.failover import NONE as NO_FAILOVER
 from scrubjay_engine.replication.failover import WAITING, Failover
 from scrubjay_engine.replication.fullsync import SocketTransfer, SpooledTransfer
@@ -165,6 +166,8 @@ class Replication:
 
     def start_image_if_due(self) -> None:
         """Begin an image for all replicas that wait for one, after `repl-diskless-sync-delay` (so that several can share it)."""
+        for link in [link for link in self.links.values() if link.state == "waiting" and link.parts is not None]:
+            self._send_parts(link)
         waiting = [link for link in self.links.values() if link.state == "waiting"]
         if not waiting or self._image_wanted_since is None:
             self._image_wanted_since = None
@@ -182,26 +185,41 @@ class Replication:
         if self.follower is None:
             self.stream.forget_database()
         exact = all(link.takes_exact for link in waiting)
-        directory = self.config.text("dir")
-        greeting = b"+FULLRESYNC %b %d\r\n" % (self.history.replid.encode(), self.stream.end)
-        consumers: list[Any] = []
-        for link in waiting:
-            link.position = self.stream.end
-            if not link.wants_file_only:  # it never reads the stream: nothing is kept for it
-                self.stream.readers.add(link)
-            if link.framed:
-                link.client.write_raw(greeting)
-            to_socket = link.takes_eof and self.config.flag("repl-diskless-sync")
-            consumers.append(SocketTransfer(link) if to_socket else SpooledTransfer(link, directory))
-            link.client.flush()
-        facts = {
+        consumers = [self._begin_transfer(link) for link in waiting]
+        log.info("Starting an image for %d replica(s) at offset %d", len(waiting), self.stream.end)
+        keys = sum(len(db) for db in self.engine.keyspace.databases)
+        self.engine.images.start("replication", consumers, exact=exact, facts=self._image_facts(keys))
+
+    def _send_parts(self, link: ReplicaLink) -> None:
+        """What `rdb-filter-only` leaves of an image is small: it is written at once, and waits for no other image."""
+        if self.follower is None:
+            self.stream.forget_database()
+        transfer = self._begin_transfer(link)
+        functions = "functions" in (link.parts or ())
+        transfer.write(image_without_data(self.engine, self._image_facts(0), functions=functions))
+        transfer.finished()
+
+    def _begin_transfer(self, link: ReplicaLink) -> SocketTransfer | SpooledTransfer:
+        """Tell the replica that an image of this moment follows; returns who takes it there."""
+        link.position = self.stream.end
+        if not link.wants_file_only:  # it never reads the stream: nothing is kept for it
+            self.stream.readers.add(link)
+        if link.framed:
+            link.client.write_raw(b"+FULLRESYNC %b %d\r\n" % (self.history.replid.encode(), self.stream.end))
+        if link.takes_eof and self.config.flag("repl-diskless-sync"):
+            transfer: SocketTransfer | SpooledTransfer = SocketTransfer(link)
+        else:
+            transfer = SpooledTransfer(link, self.config.text("dir"))
+        link.client.flush()
+        return transfer
+
+    def _image_facts(self, keys: int) -> dict[bytes, bytes]:
+        return {
             b"repl-stream-db": b"%d" % max(self.stream.database, 0),
             b"repl-id": self.history.replid.encode(),
             b"repl-offset": b"%d" % self.stream.end,
-            b"scrubjay-keys": b"%d" % sum(len(db) for db in self.engine.keyspace.databases),  # for backups' manifests
+            b"scrubjay-keys": b"%d" % keys,  # for backups' manifests
         }
-        log.info("Starting an image for %d replica(s) at offset %d", len(waiting), self.stream.end)
-        self.engine.images.start("replication", consumers, exact=exact, facts=facts)
 
     # Leaving.
 
