@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -263,5 +264,9 @@ def measure(server: servers.Server, family: str, commands: int) -> Growth:
 
 
 def _memory(server: servers.Server, connection: resp.Connection) -> tuple[int, int]:
+    """Resident and used bytes, once what was deleted is freed: that is done in slices, after the replies."""
+    deadline = time.monotonic() + 60
+    while int(resp.info(connection, "memory")["lazyfree_pending_objects"]):
+        assert time.monotonic() < deadline, "what was deleted is not freed"
     connection.call("MEMORY", "PURGE")
     return servers.resident_bytes(server.pid), int(resp.info(connection, "memory")["used_memory"])
