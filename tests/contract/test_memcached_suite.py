@@ -3,7 +3,6 @@
 All of them: `python tests/contract/run_memcached.py --daemon`, and `--spawn` for those that start their servers.
 """
 
-import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +12,6 @@ import pytest
 RUNNER = Path(__file__).with_name("run_memcached.py")
 
 
-@pytest.mark.skipif(importlib.util.find_spec("scrubjay_engine.__main__") is None, reason="the server is not built yet")
 @pytest.mark.timeout(300)
 def test_protocol_files_and_memccapable() -> None:
     done = subprocess.run(

@@ -8,7 +8,6 @@ its answer, or to the end of the connection, is compared. Seconds that are left 
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import os
 import re
 import socket
@@ -32,9 +31,6 @@ OPTIONS = settings(
     max_examples=EXAMPLES,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
-)
-pytestmark = pytest.mark.skipif(
-    importlib.util.find_spec("scrubjay_engine.__main__") is None, reason="the server is not built yet"
 )
 
 

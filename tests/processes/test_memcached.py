@@ -4,7 +4,6 @@ auto discovery, logins, limits, UDP, and bytes that are no memcached."""
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import random
 import socket
 import struct
@@ -20,9 +19,6 @@ from pymemcache.client.base import Client
 import servers
 
 PROGRAM = (sys.executable, "-m", "scrubjay_engine.memcached")
-pytestmark = pytest.mark.skipif(
-    importlib.util.find_spec("scrubjay_engine.__main__") is None, reason="the server is not built yet"
-)
 
 
 @pytest.fixture(scope="module")
