@@ -64,7 +64,6 @@ def client_line(client: Client) -> bytes:
     pending = client.output_pending if client.blocked is None else 0
     current = client.query_bytes
     name = client.command.name if client.command is not None else "NULL"
-    queued = 0 if client.multi is None else sum(len(w) + 16 for _, words in client.multi.commands for w in words)
     waiting = client.output_bytes
     fields: list[tuple[str, object]] = [
         ("id", client.id),
@@ -82,14 +81,14 @@ def client_line(client: Client) -> bytes:
         ("multi", -1 if client.multi is None else len(client.multi.commands)),
         ("qbuf", current),
         ("qbuf-free", client.query_free),
-        ("argv-mem", client.notes.get("held_bytes", 0)),
-        ("multi-mem", queued),
+        ("argv-mem", client.argument_bytes + client.notes.get("held_bytes", 0)),
+        ("multi-mem", 0 if client.multi is None else client.multi.bytes),
         ("rbs", 0),
         ("rbp", 0),
         ("obl", min(pending, waiting)),
         ("oll", 1 if waiting else 0),
         ("omem", waiting),
-        ("tot-mem", client.memory + queued),
+        ("tot-mem", client.memory),
         ("events", client.events),
         ("cmd", name),
         ("user", client.user.name.decode(errors="replace") if client.user is not None else "(superuser)"),
@@ -102,7 +101,8 @@ def client_line(client: Client) -> bytes:
 
 
 def connections(client: Client) -> list[Client]:
-    return list(client.engine.clients.values())
+    """Everybody but those that are being closed: they are gone at the loop's next turn."""
+    return [each for each in client.engine.clients.values() if not each.doomed]
 
 
 # -- who is there ------------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from scrubjay_engine.commands.client import NORMAL, PRIMARY, PUBSUB, kind_of
 from scrubjay_engine.core.client import Client
+from scrubjay_engine.core.connection import Budget
 
 if TYPE_CHECKING:
     from scrubjay_engine.server import Server
@@ -70,34 +71,50 @@ class OutputLimits:
 
 
 class ClientMemory:
-    """Closes the biggest clients while all together take more than `maxmemory-clients`."""
+    """Closes the biggest clients while all together take more than `maxmemory-clients`: as soon as one of them has made it too much, and looking at all of them now
+    and then."""
 
     def __init__(self, server: Server) -> None:
         self.server = server
+        self.budget = Budget(self.evict)
 
     def limit(self) -> int:
         value = self.server.config.number("maxmemory-clients")
         return self.server.engine.maxmemory * -value // 100 if value < 0 else value
 
     def evict(self) -> None:
-        limit = self.limit()
+        """Count everybody anew, then close who has most. Clients that asked for NO-EVICT count, but stay."""
+        limit = self.budget.limit = self.limit()
         if not limit:
             return
-        engine = self.server.engine
-        sizes = {
-            client: client.memory
-            for client in engine.clients.values()
-            if not client.no_evict and kind_of(client) in (NORMAL, PUBSUB)
-        }
-        total = sum(sizes.values())
+        sizes = self._sizes()
         for client in sorted(sizes, key=lambda each: sizes[each], reverse=True):
-            if total <= limit:
-                return
-            total -= sizes[client]
-            log.info("Evicting client %s: clients take %d bytes, maxmemory-clients is %d", client.address, total, limit)
-            stats = engine.parts["stats"]
-            stats["evicted_clients"] = stats.get("evicted_clients", 0) + 1
-            client.close_soon()
+            if self.budget.taken <= limit:
+                break
+            if not client.no_evict:
+                self._close(client, limit)
+        # What cannot be evicted is not looked at again before there is more of it.
+        self.budget.alarm = max(limit, self.budget.taken)
+
+    def _sizes(self) -> dict[Client, int]:
+        sizes = {}
+        for client in self.server.engine.clients.values():
+            counts = not (client.doomed or client.closed) and kind_of(client) in (NORMAL, PUBSUB)
+            sizes[client] = client.memory if counts else 0
+            self.budget.set(client, sizes[client])
+        return {client: size for client, size in sizes.items() if size}
+
+    def _close(self, client: Client, limit: int) -> None:
+        log.info(
+            "Evicting client %s: clients take %d bytes, maxmemory-clients is %d",
+            client.address,
+            self.budget.taken,
+            limit,
+        )
+        stats = self.server.engine.parts["stats"]
+        stats["evicted_clients"] = stats.get("evicted_clients", 0) + 1
+        self.budget.set(client, 0)
+        client.close_soon()
 
 
 def close_idle(server: Server) -> None:
@@ -137,6 +154,7 @@ def install(server: Server) -> None:
     memory = ClientMemory(server)
     server.engine.parts["output_limits"] = limits.check
     server.engine.parts["client_memory"] = memory
+    server.engine.parts["client_budget"] = memory.budget
     server.every(0.1, limits.check_all)
     server.every(0.1, memory.evict)
     server.config.on_change("maxmemory-clients", lambda _: memory.evict(), now=False)

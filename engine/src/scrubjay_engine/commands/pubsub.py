@@ -27,17 +27,21 @@ LETTERS = {
 }  # fmt: skip
 ALL_EVENTS = sum(LETTERS[letter] for letter in "g$lshzxetd")
 KEYSPACE, KEYEVENT = 1, 2
+SUBSCRIPTION = (
+    33 + 40 + 40 + 224
+)  # bytes that a subscription takes beside its name: the object's head, two places, and the dict of its subscribers
 
 
 class Subscriptions:
     """What one client has subscribed to."""
 
-    __slots__ = ("channels", "patterns", "shard_channels")
+    __slots__ = ("bytes", "channels", "patterns", "shard_channels")
 
     def __init__(self) -> None:
         self.channels: dict[bytes, None] = {}
         self.patterns: dict[bytes, None] = {}
         self.shard_channels: dict[bytes, None] = {}
+        self.bytes = 0  # what they take
 
     def __len__(self) -> int:
         return len(self.channels) + len(self.patterns) + len(self.shard_channels)
@@ -75,13 +79,17 @@ class PubSub:
 
     def add(self, client: Client, kind: str, name: bytes) -> None:
         own, everyone = self.table(client, kind)
+        if name not in own:
+            client.subscriptions.bytes += len(name) + SUBSCRIPTION
         own[name] = None
         everyone.setdefault(name, {})[client] = None
         client.gates |= CLIENT_SUBSCRIBED
 
     def remove(self, client: Client, kind: str, name: bytes) -> None:
         own, everyone = self.table(client, kind)
-        own.pop(name, None)
+        if name in own:
+            client.subscriptions.bytes -= len(name) + SUBSCRIPTION
+            del own[name]
         clients = everyone.get(name)
         if clients is not None:
             clients.pop(client, None)

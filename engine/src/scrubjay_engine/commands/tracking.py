@@ -25,13 +25,16 @@ if TYPE_CHECKING:
 CLIENT_TRACKING = 1 << 4
 FLAG_READONLY = 1 << 1
 CHANNEL = b"__redis__:invalidate"
+PREFIX = (
+    33 + 40 + 40 + 216
+)  # bytes that a prefix takes beside its own: the object's head, two places, and the set of its listeners
 OPTIONS = (b"BCAST", b"OPTIN", b"OPTOUT", b"NOLOOP")
 
 
 class Tracking:
     """What one client has asked for."""
 
-    __slots__ = ("broadcast", "broken", "caching", "noloop", "optin", "optout", "prefixes", "redirect")
+    __slots__ = ("broadcast", "broken", "bytes", "caching", "noloop", "optin", "optout", "prefixes", "redirect")
 
     def __init__(self) -> None:
         self.broadcast = self.optin = self.optout = self.noloop = False
@@ -39,6 +42,7 @@ class Tracking:
         self.broken = False
         self.caching = False  # CLIENT CACHING applies to the next command
         self.prefixes: dict[bytes, None] = {}
+        self.bytes = 0  # what the prefixes take
 
 
 class TrackingTable:
@@ -66,6 +70,7 @@ class TrackingTable:
         self.clients.add(client.id)
         if wish.broadcast:
             wish.prefixes = wish.prefixes or {b"": None}
+            wish.bytes = sum(len(prefix) + PREFIX for prefix in wish.prefixes)
             for prefix in wish.prefixes:
                 self.prefixes.setdefault(prefix, set()).add(client.id)
         self._listen()

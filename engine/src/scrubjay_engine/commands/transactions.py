@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 CLIENT_MULTI = 1 << 2
 CLIENT_DENY_BLOCKING = 1 << 7
 FLAG_WRITE, FLAG_DENYOOM, FLAG_MAY_REPLICATE, FLAG_NO_MULTI = 1 << 0, 1 << 2, 1 << 14, 1 << 17
+WORD = 33 + 8  # bytes that a word takes beside its own: the object's head, and its place in the list
+WATCH = 33 + 56 + 40 + 216 + 40  # the same of a watched key: its head, its place, and the set of its watchers
 EXECABORT = CommandError("EXECABORT Transaction discarded because of previous errors.")
 
 
@@ -34,6 +36,7 @@ class Transaction:
         self.replicates = False
         self.denies_oom = False
         self.common_flags = ~0  # those that every command has
+        self.bytes = 0  # of the queued words
 
     def queue(self, client: Client, row: Command, args: list[bytes]) -> None:
         """Takes a command in and answers QUEUED."""
@@ -42,6 +45,7 @@ class Transaction:
             raise CommandError("ERR Command not allowed inside a transaction")
         if not self.aborted:
             self.commands.append((row, args))
+            self.bytes += sum(len(word) + WORD for word in args)
         flags = client.engine.parts["scripting"].flags_of(row, args) if row.group == "scripting" else row.flags
         self.writes = self.writes or bool(flags & FLAG_WRITE)
         self.replicates = self.replicates or bool(flags & (FLAG_WRITE | FLAG_MAY_REPLICATE))
@@ -69,6 +73,7 @@ class Watches:
             return
         expired = client.db.is_expired(name)
         client.watched.places[place] = expired
+        client.watched.bytes += len(name) + WATCH
         client.db.watchers.setdefault(name, set()).add(client)
         self.count += 1
         self.update()
@@ -142,11 +147,12 @@ class Watches:
 class Watched:
     """What one client watches: (database, key) -> whether it was expired already."""
 
-    __slots__ = ("dirty", "places")
+    __slots__ = ("bytes", "dirty", "places")
 
     def __init__(self) -> None:
         self.places: dict[tuple[Database, bytes], bool] = {}
         self.dirty = False
+        self.bytes = 0  # what the watching takes
 
 
 def multi(client: Client, args: list[bytes]) -> str:

@@ -1,11 +1,20 @@
-from libc.stdint cimport uint64_t
+from libc.stdint cimport int64_t, uint64_t
 
 from scrubjay_engine.core.client cimport Client
 from scrubjay_engine.core.command cimport Arg
 from scrubjay_engine.core.wire cimport Wire
 
 
+cdef class Budget:
+    cdef public int64_t limit       # bytes; 0: none, and nobody counts
+    cdef public int64_t taken       # by all connections that count
+    cdef public int64_t alarm       # `over` is called when more than this is taken
+    cdef public object over         # ()
+
+
 cdef class Connection(Client):
+    cdef Budget budget              # None: memory is not counted
+    cdef int64_t counted            # what of the budget's `taken` is ours
     cdef readonly object socket
     cdef readonly object loop
     cdef readonly int fd
@@ -13,6 +22,7 @@ cdef class Connection(Client):
     cdef char* query                # unparsed input that did not fit into one turn; NULL while there is none
     cdef size_t query_size
     cdef size_t query_capacity
+    cdef size_t awaited             # where a long argument that is being received will end in `query`; 0: none
     cdef size_t turn_size           # bytes being served now that are in the shared buffer
     cdef bint writing               # waits for the socket to take more
     cdef bint reading
@@ -41,6 +51,8 @@ cdef class Connection(Client):
     cdef int grow_query(self, size_t wanted) except -1
     cdef int make_room_for_argument(self) except -1
     cdef int drop_query(self) except -1
+    cdef int count_memory(self) except -1
+    cdef size_t parsed(self) except? 0
     cdef int note_sent(self, ssize_t sent) except -1
     cdef int settle_output(self) except -1
     cdef size_t sendable(self) except? 0

@@ -10,6 +10,17 @@ from scrubjay_engine.core.wire import Wire
 def serving_nested() -> AbstractContextManager[None]:
     """Connections are served below another one's turn while this is held."""
 
+class Budget:
+    """What all connections of an engine may take together (`maxmemory-clients`), in bytes."""
+
+    limit: int
+    taken: int
+    alarm: int
+    over: Callable[[], object]
+    def __init__(self, over: Callable[[], object]) -> None: ...
+    def set(self, connection: Client, size: int) -> None:
+        """A connection's share, as found by somebody who looked at all of them."""
+
 class Connection(Client):
     socket: sockets.socket
     loop: Any

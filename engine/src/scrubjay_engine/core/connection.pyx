@@ -91,6 +91,18 @@ cdef Py_ssize_t read_length(const char* data, size_t size, size_t* at, int64_t* 
     return 1
 
 
+cdef class Budget:
+    """What all connections of an engine may take together (`maxmemory-clients`). Each tells of its own share when its output is settled."""
+
+    def __init__(self, over):
+        self.over = over
+
+    def set(self, Connection connection, int64_t size) -> None:
+        """A connection's share, as found by somebody who looked at all of them."""
+        self.taken += size - connection.counted
+        connection.counted = size
+
+
 cdef class Connection(Client):
     """A `Client` with a non-blocking stream socket."""
 
@@ -99,6 +111,7 @@ cdef class Connection(Client):
         self.loop = engine.loop
         self.fd = socket.fileno()
         self.on_close = on_close
+        self.budget = engine.parts.get("client_budget")
         self.engine.clients[self.id] = self
 
     def use(self, Wire wire) -> None:
@@ -156,7 +169,7 @@ cdef class Connection(Client):
             self.grow_query(16384)
         own = self.query != NULL
         if own:
-            if self.query_capacity - self.query_size < 16384:
+            if self.query_capacity - self.query_size < 16384 and self.query_size >= self.awaited:
                 self.grow_query(self.query_size + 16384)
             into = self.query + self.query_size
             room = self.query_capacity - self.query_size
@@ -423,6 +436,7 @@ cdef class Connection(Client):
         """A long argument has begun: size the buffer for all of it now, so that it is received where it will be read."""
         cdef size_t at = 1, header
         cdef int64_t count, length
+        self.awaited = 0
         if self.query == NULL or self.query[0] != c'*' or self.query_size < BIG_ARGUMENT // 4:
             return 0
         if read_length(self.query, self.query_size, &at, &count) != 1:
@@ -433,7 +447,9 @@ cdef class Connection(Client):
                 return 0
             if at + length + 2 > self.query_size:
                 if length >= BIG_ARGUMENT:
-                    self.grow_query(at + length + 2 + 64)
+                    self.awaited = at + length + 2
+                    self.query_capacity = self.awaited + 64
+                    self.query = <char*>zrealloc(self.query, self.query_capacity)
                 return 0
             at += length + 2
             count -= 1
@@ -447,8 +463,34 @@ cdef class Connection(Client):
 
     @property
     def query_bytes(self) -> int:
-        """Input that is being kept or served."""
-        return self.query_size + self.turn_size
+        """Input that is being kept or served, without the arguments of an unfinished command that are there in full."""
+        return self.query_size - self.parsed() + self.turn_size
+
+    @property
+    def argument_bytes(self) -> int:
+        """Of an unfinished command: the arguments that are there in full, with their headers."""
+        return self.parsed()
+
+    cdef size_t parsed(self) except? 0:
+        """How much of the kept input is headers and whole arguments of the command that is being received."""
+        cdef size_t at = 1, done = 0
+        cdef int64_t count, length
+        if self.query == NULL or self.query_size == 0 or self.query[0] != c'*':
+            return 0
+        if read_length(self.query, self.query_size, &at, &count) != 1:
+            return 0
+        done = at
+        while at < self.query_size and count > 0 and self.query[at] == c'$':
+            at += 1
+            if read_length(self.query, self.query_size, &at, &length) != 1 or length < 0:
+                break
+            done = at
+            if at + length + 2 > self.query_size:
+                break
+            at += length + 2
+            done = at
+            count -= 1
+        return done
 
     @property
     def query_free(self) -> int:
@@ -462,8 +504,20 @@ cdef class Connection(Client):
 
     @property
     def memory(self) -> int:
-        """Bytes this client takes in buffers (CLIENT LIST tot-mem, client eviction)."""
-        return 512 + self.query_capacity + (0 if self.out_borrowed else self.out_capacity)
+        """Bytes this client takes: buffers, its transaction, what it watches, listens to and tracks (CLIENT LIST tot-mem, client eviction)."""
+        cdef Py_ssize_t held = 0
+        for each in (self.multi, self.watched, self.subscriptions, self.tracking):
+            if each is not None:
+                held += each.bytes
+        return 512 + held + self.query_capacity + (0 if self.out_borrowed else self.out_capacity)
+
+    cdef int count_memory(self) except -1:
+        """Tell the budget what we take. Replicas and the primary have limits of their own; who is being closed takes nothing any more."""
+        cdef bint counts = not (self.doomed or self.closed or self.replica is not None or self.gates & CLIENT_PRIMARY)
+        self.budget.set(self, self.memory if counts else 0)
+        if self.budget.taken > self.budget.alarm:
+            self.budget.over()
+        return 0
 
     def preload(self, bytes data) -> None:
         """Input that was received before the connection was made; `start` and `go_on` take it up."""
@@ -506,6 +560,8 @@ cdef class Connection(Client):
         self.in_pending = False
         if self.closed:
             return
+        if self.out_size > SHARED:
+            self.limits_reached(self.out_size)
         if self.doomed:
             self.out_size = 0
             self.debts = None
@@ -520,6 +576,8 @@ cdef class Connection(Client):
             if sent > 0:
                 self.note_sent(sent)
         self.settle_output()
+        if self.budget is not None and self.budget.limit:
+            self.count_memory()
         if self.closing and self.out_size == 0:
             self.close()
 
@@ -676,6 +734,8 @@ cdef class Connection(Client):
             self.out = NULL
         self.out_size = self.out_capacity = 0
         self.drop_query()
+        if self.budget is not None:
+            self.budget.set(self, 0)
         self.engine.clients.pop(self.id, None)
         if self.on_close is not None:
             self.on_close(self)
