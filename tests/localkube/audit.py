@@ -30,17 +30,19 @@ class AuditLog:
 
     def mark(self) -> int:
         """A place in the log, to count from later."""
-        return self.path.stat().st_size if self.path.exists() else 0
+        return len(self._whole_lines()) if self.path.exists() else 0
 
     def writes(self, since: int = 0, user: str = "", agent: str = "") -> list[Write]:
         """The writes after ``since`` whose user name and user agent contain these texts."""
         if not self.path.exists():
             return []
-        with self.path.open("rb") as log:
-            log.seek(since)
-            lines = log.read().splitlines()
-        found = [_write(json.loads(line)) for line in lines if line.endswith(b"}")]
+        found = [_write(json.loads(line)) for line in self._whole_lines()[since:].splitlines()]
         return [write for write in found if user in write.user and agent in write.agent]
+
+    def _whole_lines(self) -> bytes:
+        """The log without a last line that is still being written."""
+        text = self.path.read_bytes()
+        return text[: text.rfind(b"\n") + 1]
 
 
 def _write(event: dict[str, object]) -> Write:

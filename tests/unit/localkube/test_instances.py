@@ -101,6 +101,10 @@ def test_writes_are_counted_from_a_mark_by_user(tmp_path: Path) -> None:
     (write,) = log.writes(mark, user="ann")
     assert (write.verb, write.resource, write.name, write.code) == ("patch", "pods/status", "p", 200)
     assert len(log.writes(mark)) == 2
+    middle = log.mark()  # the API server has written half a line
+    with log.path.open("a") as file:
+        file.write('": "way"}}\n' + event("eve", "update"))
+    assert [write.user for write in log.writes(middle)] == ["", "eve"]
 
 
 def test_missing_programs_are_named_by_their_packages() -> None:
