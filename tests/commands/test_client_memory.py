@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 
 import pytest
@@ -84,3 +85,25 @@ def test_a_reply_over_the_limit_is_not_sent_however_it_was_built(engine: servers
                 two.call("HRANDFIELD", "hash", -999999999)
         finally:
             control.call("CONFIG", "SET", "client-output-buffer-limit", "normal 0 0 0")
+
+
+def test_messages_about_evicted_keys_evict_no_more_keys(engine: servers.Server) -> None:
+    """Ten clients are told of every long key that goes, which takes more than the key gave."""
+    with contextlib.ExitStack() as stack:
+        control = stack.enter_context(engine.connect())
+        readers = [stack.enter_context(engine.connect(protocol=3)) for _ in range(10)]
+        names = [f"{number}" + "x" * 1000 for number in range(300)]
+        control.call("MSET", *(word for name in names for word in (name, "1")))
+        for reader in readers:
+            reader.call("CLIENT", "TRACKING", "ON")
+            reader.call("MGET", *names)
+        control.call("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+        used = int(resp.info(control, "memory")["used_memory"])
+        try:
+            control.call("CONFIG", "SET", "maxmemory", used - 40_000)
+            control.call("SET", "one more", "1")
+            left = control.call("DBSIZE")
+        finally:
+            control.call("CONFIG", "SET", "maxmemory", 0, "maxmemory-policy", "noeviction")
+        assert isinstance(left, int)
+        assert 200 < left < 301

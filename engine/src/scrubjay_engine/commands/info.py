@@ -20,6 +20,7 @@ from scrubjay_engine.values.memory import peak_memory, used_memory
 from scrubjay_engine.version import REDIS_VERSION, VERSION
 
 if TYPE_CHECKING:
+    from scrubjay_engine.core.engine import Engine
     from scrubjay_engine.server import Server
 
 Pairs = Iterable[tuple[str, object]]
@@ -106,6 +107,13 @@ def clients_section(server: Server) -> Pairs:
     ]
 
 
+def replica_bytes(engine: Engine) -> int:
+    """What replicas make the server keep: their sockets' buffers, and the part of the stream that is kept for the slowest one only."""
+    buffers = sum(client.output_bytes for client in engine.clients.values() if client.replica is not None)
+    unread: int = engine.parts.get("unread_by_replicas", int)()
+    return buffers + unread
+
+
 def memory_section(server: Server) -> Pairs:
     used, peak, resident = used_memory(), peak_memory(), resident_bytes()
     startup = server.engine.parts.get("startup_memory", 0)
@@ -137,7 +145,7 @@ def memory_section(server: Server) -> Pairs:
         ("mem_not_counted_for_evict", used - server.engine.eviction.counted()),
         ("mem_replication_backlog", server.engine.parts.get("backlog_bytes", int)()),
         ("mem_total_replication_buffers", server.engine.parts.get("backlog_bytes", int)()),
-        ("mem_clients_slaves", sum(c.output_bytes for c in server.engine.clients.values() if c.replica is not None)),
+        ("mem_clients_slaves", replica_bytes(server.engine)),
         ("mem_clients_normal", sum(c.memory for c in server.engine.clients.values() if c.replica is None)),
         ("mem_cluster_links", 0),
         ("mem_aof_buffer", 0),

@@ -184,7 +184,8 @@ def object_refcount(client: Client, args: list[bytes]) -> int | None:
     shared = (
         isinstance(value, bytes) and value.isdigit() and int(value) < 10000 and client.db.string_form(args[2]) == "int"
     )
-    return 2147483647 if shared and client.engine.maxmemory == 0 else 1
+    own_clock = client.engine.maxmemory and client.engine.config.text("maxmemory-policy").endswith(("lru", "lfu"))
+    return 2147483647 if shared and not own_clock else 1
 
 
 def object_idletime(client: Client, args: list[bytes]) -> int | None:

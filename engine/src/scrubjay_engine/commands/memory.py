@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scrubjay_engine.commands.arguments import integer
-from scrubjay_engine.commands.info import resident_bytes
+from scrubjay_engine.commands.info import replica_bytes, resident_bytes
 from scrubjay_engine.commands.keys import help_lines
 from scrubjay_engine.core.client import Client, Verbatim
 from scrubjay_engine.core.command import command, family, key
@@ -33,7 +33,7 @@ def stats(client: Client, args: list[bytes]) -> dict[bytes, object]:
     startup = engine.parts.get("startup_memory", 0)
     clients = list(engine.clients.values())
     normal = sum(each.memory for each in clients if each.replica is None)
-    replicas = sum(each.memory for each in clients if each.replica is not None)
+    replicas = replica_bytes(engine)
     tables = engine.keyspace.table_bytes()
     overhead = startup + normal + replicas + tables
     keys = sum(len(db) for db in engine.keyspace.databases)

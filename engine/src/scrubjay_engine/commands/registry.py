@@ -26,6 +26,7 @@ MODULES = [
     "scrubjay_engine.commands.server",
     "scrubjay_engine.commands.info",
     "scrubjay_engine.commands.replication",
+    "scrubjay_engine.commands.oom_score",
     "scrubjay_engine.commands.persistence",
     "scrubjay_engine.commands.migrate",
     "scrubjay_engine.commands.debug",

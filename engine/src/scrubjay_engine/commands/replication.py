@@ -205,6 +205,7 @@ def install(server: Server) -> None:
     parts["info"]["replication"] = lambda server: report.section(replication)
     parts["role"] = lambda: "master" if replication.follower is None else "slave"
     parts["backlog_bytes"] = replication.stream.held
+    parts["unread_by_replicas"] = replication.stream.unread
     parts.setdefault("unready", []).append(lambda: report.unready(replication))
     server.every(1.0, replication.each_second)
     server.every(0.1, replication.failover.look)

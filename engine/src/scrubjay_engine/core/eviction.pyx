@@ -37,6 +37,7 @@ cdef class Eviction:
     cdef public object on_evicted       # (key) after each eviction (memcached's watchers), or None
     cdef list pool                      # (score, db id, key), ascending: the last is the best to evict
     cdef int next_database
+    cdef int64_t freed                  # by the evictions of the present `make_room`
 
     def __init__(self, Engine engine):
         self.engine = engine
@@ -68,9 +69,13 @@ cdef class Eviction:
         return total - left_out if total > left_out else 0
 
     def make_room(self) -> bool:
-        """Evicts until memory is under the limit; False when it is over and nothing more can go."""
+        """Evicts until memory is under the limit; False when it is over and nothing more can go.
+
+        What must go is fixed at the beginning: messages about evicted keys (tracking, notifications, replication) take memory, too, until they
+        are sent, and would otherwise empty the database.
+        """
         cdef Keyspace space = self.engine.keyspace
-        cdef int64_t deadline
+        cdef int64_t deadline, wanted, before
         if self.engine.maxmemory == 0 or self.counted() <= self.engine.maxmemory:
             return True
         if self.never or not space.expires_delete:
@@ -79,9 +84,13 @@ cdef class Eviction:
                 space.free_lazily(512)
             return self.counted() <= self.engine.maxmemory
         deadline = time.monotonic_ns() + 500_000_000
-        while self.counted() > self.engine.maxmemory:
+        wanted = self.counted() - self.engine.maxmemory
+        self.freed = 0
+        while self.freed < wanted and self.counted() > self.engine.maxmemory:
             if space.lazy:
+                before = used()
                 space.free_lazily(512)
+                self.freed += before - <int64_t>used()
                 continue
             if not self.evict_one():
                 return False
@@ -192,7 +201,9 @@ cdef class Eviction:
         return <int64_t>((space.access_clock - entry_clock(entry)) & 0xffffff)
 
     cdef int evict(self, Database db, bytes key) except -1:
+        cdef int64_t before = used()
         db.delete(key)
+        self.freed += before - <int64_t>used()
         self.engine.evicted += 1
         if self.on_evicted is not None:
             self.on_evicted(key)

@@ -53,6 +53,7 @@ class Replication:
         self.on_ack: list[Callable[[], None]] = []
         self.has_position = False  # whether our data is a prefix of the history: a fresh process has none
         self.on_synchronized: list[Callable[[], None]] = []
+        self.on_role: list[Callable[[], None]] = []  # called when we have become a primary or a replica
         self._write_refusals: dict[str, CommandError] = {}
         self.failover = Failover(self)
         self.node: Node | None = None  # in managed mode: who wants to know how far replicas are
@@ -368,6 +369,8 @@ class Replication:
         self.engine.set_gate(gates.REPLICA | gates.STALE, False)
         self.engine.keyspace.local_expires = None
         self.follow_min_replicas()
+        for work in self.on_role:
+            work()
         log.info("PRIMARY MODE enabled: history %s from offset %d on", self.history.replid, self.stream.end)
 
     def resume(self, replid: str, offset: int, database: int, *, replica: bool) -> None:
@@ -429,6 +432,8 @@ class Replication:
         self.engine.keyspace.expires_delete = False
         self.follow_read_only()
         self.follow_min_replicas()
+        for work in self.on_role:
+            work()
         for client in self.engine.blocking.waiting_clients():
             self.engine.blocking.unblock(
                 client,

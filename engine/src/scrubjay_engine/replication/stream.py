@@ -92,6 +92,11 @@ class ReplicationStream:
         """Bytes in memory."""
         return self.end - self.start
 
+    def unread(self) -> int:
+        """Bytes beyond the backlog that are kept because a reader has not got them yet."""
+        slowest = min((reader.position for reader in self.readers), default=self.end)
+        return max(self.end - slowest - self.backlog_size, 0)
+
     def restart(self, position: int) -> None:
         """Begin anew at a position with nothing held (a full synchronisation gave us another history)."""
         self._blocks.clear()
