@@ -144,6 +144,8 @@ cdef class Snapshot(Barrier):
             if self.parts is not None:
                 self.parts = None
                 self.parts_entry[0] = (self.parts_entry[0] & ~PARITY) | self.space.parity
+            # From here on the barrier tells nothing: what was collected could be freed unseen.
+            self.keep_unwritten()
             self.main.take()
             self.early.take()
 
@@ -172,12 +174,12 @@ cdef class Snapshot(Barrier):
         return self.space.databases[index] if index < own else self.flushed[index - own]
 
     cdef int keep_unwritten(self) except -1:
-        """Of what was collected, keep the old parity only: entries of the new one may be freed without passing the barrier."""
+        """Of what was collected and is still to be written, keep the old parity only: entries of the new one may be freed without passing the barrier."""
         cdef Py_ssize_t i, kept = 0
         cdef Entry entry
         if self.found.failed:
             raise MemoryError
-        for i in range(self.found.count):
+        for i in range(self.at, self.found.count):
             entry = <Entry>self.found.entries[i]
             if (entry[0] & PARITY) != self.space.parity and not (self.parts is not None and entry == self.parts_entry):
                 if self.aborted:
@@ -186,6 +188,7 @@ cdef class Snapshot(Barrier):
                     self.found.entries[kept] = entry
                     kept += 1
         self.found.count = kept
+        self.at = 0
         return 0
 
     cdef int finish(self) except -1:
@@ -201,9 +204,6 @@ cdef class Snapshot(Barrier):
     cdef int take_next(self) except -1:
         cdef Entry entry = <Entry>self.found.entries[self.at]
         self.at += 1
-        if self.aborted:
-            entry[0] = (entry[0] & ~PARITY) | self.space.parity
-            return 0
         self.target = self.main
         self.write(self.space.databases[0], entry, self.found_number, True)
         if self.parts is None:
@@ -329,7 +329,8 @@ cdef class Snapshot(Barrier):
                         break
         finally:
             free(found.entries)
-        return 0
+        # They are freed next, and after a SWAPDB the bucket being walked may be one of theirs, whatever database the walk stands at.
+        return self.keep_unwritten()
 
     # Writing.
 

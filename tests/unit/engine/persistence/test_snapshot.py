@@ -143,6 +143,21 @@ def test_after_an_abort_the_next_snapshot_is_whole(seed: int) -> None:
     assert load(finish(again)) == now
 
 
+def test_a_database_flushed_after_a_swap_is_written_once() -> None:
+    """The bucket that the walk stands at has moved with SWAPDB, and is freed by the flush."""
+    space = Keyspace()
+    for i in range(100):
+        space.databases[0].set_string(b"key:%d" % i, b"v%d" % i)
+    before = state(space)
+    snapshot = Snapshot(space)
+    snapshot.begin({}, [])
+    snapshot.step(1)  # collects the first bucket
+    space.swap(0, 2)
+    space.databases[2].flush()
+    assert load(finish(snapshot)) == before
+    assert snapshot.keys == 100
+
+
 def test_the_memory_limit_ends_it_cleanly() -> None:
     space = Keyspace()
     db = space.databases[0]
