@@ -35,6 +35,26 @@ class Table:
         return "\n".join([*lines, "", *([self.note, ""] if self.note else [])])
 
 
+def joined(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """One report of runs that measured different sections (a later one's count); facts that differ stand side by side."""
+    if not parts:
+        raise ValueError("no report to join")
+
+    def facts(key: str) -> dict[str, str]:
+        names = dict.fromkeys(name for part in parts for name in part[key])
+        return {
+            name: "; ".join(dict.fromkeys(part[key][name] for part in parts if name in part[key])) for name in names
+        }
+
+    return {
+        "machine": facts("machine"),
+        "versions": facts("versions"),
+        "command": ", then ".join(dict.fromkeys(part["command"] for part in parts)),
+        "example": parts[0]["example"],
+        "sections": {key: rows for part in parts for key, rows in part["sections"].items()},
+    }
+
+
 def tables(report: dict[str, Any]) -> list[Table]:
     """Every table the report has data for."""
     sections, names = report["sections"], list(report["versions"])

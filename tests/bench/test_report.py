@@ -50,3 +50,12 @@ def test_only_the_measured_part_of_the_page_changes(tmp_path: Path) -> None:
     assert text.startswith("words before\n") and text.endswith("words after\n")
     assert "old" not in text and "| GET | 2.00 (1.00-9.00) | 4.00 | 0.50 |" in text
     assert (tmp_path / "benchmarks.png").stat().st_size > 1000
+
+
+def test_runs_in_parts_make_one_report() -> None:
+    later = {**REPORT, "machine": {"processor": "two"}, "command": "later", "sections": {"idle": []}}
+    whole = report.joined([REPORT, later])
+    assert list(whole["sections"]) == ["core", "idle"]
+    assert whole["machine"] == {"processor": "one; two"}
+    assert whole["command"] == "python tests/bench/run.py, then later"
+    assert whole["versions"] == REPORT["versions"]
