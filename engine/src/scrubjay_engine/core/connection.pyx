@@ -169,7 +169,8 @@ cdef class Connection(Client):
             self.grow_query(16384)
         own = self.query != NULL
         if own:
-            if self.query_capacity - self.query_size < 16384 and self.query_size >= self.awaited:
+            room = self.query_capacity - self.query_size
+            if room < 16384 and (room == 0 or self.query_size >= self.awaited):
                 self.grow_query(self.query_size + 16384)
             into = self.query + self.query_size
             room = self.query_capacity - self.query_size
