@@ -58,7 +58,8 @@ def test_slots_id_and_data_are_there_after_a_restart(tmp_path: Path) -> None:
         assert connection.call("CLUSTER", "MYID") == before
         assert connection.call("GET", "foo") == b"1"
         slot = connection.call("CLUSTER", "KEYSLOT", "foo")
-        assert connection.call("CLUSTER", "GETKEYSINSLOT", slot, 10) == [b"foo"]  # type: ignore[arg-type]
+        assert isinstance(slot, int)
+        assert connection.call("CLUSTER", "GETKEYSINSLOT", slot, 10) == [b"foo"]
 
 
 def test_a_server_whose_slots_were_lost_serves_the_slots_of_its_data(tmp_path: Path) -> None:
@@ -86,10 +87,11 @@ def test_nodes_do_not_meet_without_a_bus(node: servers.Server) -> None:
 def test_a_waiting_client_is_told_when_its_slot_goes(node: servers.Server) -> None:
     with node.connect() as waiting, node.connect() as other:
         slot = other.call("CLUSTER", "KEYSLOT", "list")
+        assert isinstance(slot, int)
         waiting.send(resp.encode("BLPOP", "list", "0"))
         while b"blocked_clients:1" not in other.frame("INFO", "clients").raw():
             pass
-        other.call("CLUSTER", "DELSLOTS", slot)  # type: ignore[arg-type]
+        other.call("CLUSTER", "DELSLOTS", slot)
         answer = waiting.read()
-        other.call("CLUSTER", "ADDSLOTS", slot)  # type: ignore[arg-type]
+        other.call("CLUSTER", "ADDSLOTS", slot)
         assert answer.value == b"CLUSTERDOWN The cluster is down"

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import resp
 import sample_data
 import servers
 from kube import eventually
@@ -59,7 +60,7 @@ def loaded(port: int, databases: tuple[int, ...] = (0, 3)) -> dict[tuple[int, by
     """What a fresh node of ours has after it followed that port and was promoted."""
     with servers.scrubjay() as node, node.connect() as connection:
         connection.call("REPLICAOF", "127.0.0.1", port)
-        eventually("the data is there", lambda: b"master_link_status:up" in bytes(connection.call("INFO")), 60)  # type: ignore[arg-type]
+        eventually("the data is there", lambda: resp.info(connection)["master_link_status"] == "up", 60)
         connection.call("REPLICAOF", "NO", "ONE")
         return sample_data.contents(connection, databases)
 
